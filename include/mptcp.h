@@ -1,0 +1,895 @@
+/*
+ * Made from assembly/abi/schema.json by assembly/abi/generate.mjs (npm run abi): edit the schema, not this file.
+ *
+ * Constants, records and calls of the module, for hosts written in C or C++ (C11, C++11 or later).
+ * The prototypes give the signatures of the exported functions: a runtime that turns the module into native
+ * code can link against them, others look the functions up by name. Addresses are offsets into the memory
+ * of the module; all numbers in records are little-endian.
+ */
+#ifndef MPTCP_WASM_H
+#define MPTCP_WASM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define MPTCP_WASM_ASSERT(condition) static_assert(condition, #condition)
+extern "C" {
+#else
+#define MPTCP_WASM_ASSERT(condition) _Static_assert(condition, #condition)
+#endif
+
+/* Raised when a call or record changes. */
+#define MPTCP_WASM_ABI_VERSION 1
+
+/* Sizes fixed by the ABI. */
+enum mptcp_wasm_limits {
+  /* receive slots, numbered from 0 */
+  MPTCP_WASM_RX_SLOTS = 8,
+  /* bytes one receive slot holds: a virtio-net header and the largest IP packet */
+  MPTCP_WASM_RX_SLOT_BYTES = 65600,
+  /* transmit descriptors one call of mptcp_transmit can fill */
+  MPTCP_WASM_TX_BATCH = 64,
+  /* event records one call of mptcp_events can fill */
+  MPTCP_WASM_EVENT_BATCH = 256,
+  /* bytes of the scratch area at mptcp_scratch() */
+  MPTCP_WASM_SCRATCH_BYTES = 65536,
+  /* bytes of the virtio-net header in front of a packet on a LINK_VNET_HEADER link */
+  MPTCP_WASM_VNET_HEADER_BYTES = 12,
+  /* bytes of one buffer page; no piece of application data is longer */
+  MPTCP_WASM_PAGE_BYTES = 16384,
+  /* smallest memory budget, bytes */
+  MPTCP_WASM_BUDGET_MIN = 4194304,
+  /* largest memory budget, bytes */
+  MPTCP_WASM_BUDGET_MAX = 2000000000,
+  /* links one stack can have at a time */
+  MPTCP_WASM_LINKS_MAX = 32,
+  /* addresses one link can have */
+  MPTCP_WASM_ADDRESSES_MAX = 8,
+  /* routes one stack can have */
+  MPTCP_WASM_ROUTES_MAX = 32,
+  /* path-manager endpoints one stack can have */
+  MPTCP_WASM_ENDPOINTS_MAX = 32,
+  /* subflows one connection can have */
+  MPTCP_WASM_SUBFLOWS_MAX = 32,
+};
+
+/* Stable results below zero. ERR_DONE says that there is nothing to do now; all others are failures. */
+enum mptcp_wasm_errors {
+  /* nothing to do now: no data to read, no room to write, nothing to accept */
+  MPTCP_WASM_ERR_DONE = -1,
+  /* an argument is out of its range (EINVAL) */
+  MPTCP_WASM_ERR_INVALID = -2,
+  /* the handle is stale or of another kind (EBADF) */
+  MPTCP_WASM_ERR_HANDLE = -3,
+  /* the memory budget is used up (ENOBUFS) */
+  MPTCP_WASM_ERR_NO_MEMORY = -4,
+  /* another listener or connection has this address and port (EADDRINUSE) */
+  MPTCP_WASM_ERR_ADDRESS_IN_USE = -5,
+  /* no link has this local address (EADDRNOTAVAIL) */
+  MPTCP_WASM_ERR_ADDRESS_NOT_AVAILABLE = -6,
+  /* no link leads to the remote address (ENETUNREACH) */
+  MPTCP_WASM_ERR_UNREACHABLE = -7,
+  /* the peer answered the SYN with RST (ECONNREFUSED) */
+  MPTCP_WASM_ERR_REFUSED = -8,
+  /* the peer reset the connection (ECONNRESET) */
+  MPTCP_WASM_ERR_RESET = -9,
+  /* the peer stopped answering (ETIMEDOUT) */
+  MPTCP_WASM_ERR_TIMED_OUT = -10,
+  /* this side aborted the connection (ECONNABORTED) */
+  MPTCP_WASM_ERR_ABORTED = -11,
+  /* the sending side is already shut down (EPIPE) */
+  MPTCP_WASM_ERR_PIPE = -12,
+  /* the connection is not established yet, or no more (ENOTCONN) */
+  MPTCP_WASM_ERR_NOT_CONNECTED = -13,
+  /* the packet was malformed and has been dropped (EBADMSG) */
+  MPTCP_WASM_ERR_MALFORMED = -14,
+  /* the call does not fit here, such as any call before mptcp_create (EPROTO) */
+  MPTCP_WASM_ERR_STATE = -15,
+  /* time ran backwards (EINVAL) */
+  MPTCP_WASM_ERR_TIME = -16,
+  /* a fixed table is full (ENOSPC) */
+  MPTCP_WASM_ERR_LIMIT = -17,
+  /* the packet was well formed but nothing here takes it; it has been dropped and counted (ENOENT) */
+  MPTCP_WASM_ERR_DROPPED = -18,
+};
+
+/* What a link can do, given to mptcp_link_add. */
+enum mptcp_wasm_link_flags {
+  /* every packet in both directions begins with a virtio-net header */
+  MPTCP_WASM_LINK_VNET_HEADER = 1,
+  /* the link fills in transport checksums (needs LINK_VNET_HEADER) */
+  MPTCP_WASM_LINK_CHECKSUM = 2,
+  /* the link cuts large TCP segments (TSO; needs LINK_CHECKSUM) */
+  MPTCP_WASM_LINK_SEGMENTATION = 4,
+};
+
+/* Flags of mptcp_connect and mptcp_listen. */
+enum mptcp_wasm_connect_flags {
+  /* do not offer or accept Multipath TCP */
+  MPTCP_WASM_CONNECT_PLAIN_TCP = 1,
+};
+
+/* Flags of mptcp_endpoint_add, as those of `ip mptcp endpoint`. */
+enum mptcp_wasm_endpoint_flags {
+  /* announce the address to the peer (ADD_ADDR) */
+  MPTCP_WASM_ENDPOINT_SIGNAL = 1,
+  /* open a subflow from the address */
+  MPTCP_WASM_ENDPOINT_SUBFLOW = 2,
+  /* subflows from the address are backups (MP_JOIN with B) */
+  MPTCP_WASM_ENDPOINT_BACKUP = 4,
+  /* open a subflow from the address to every address of the peer */
+  MPTCP_WASM_ENDPOINT_FULLMESH = 8,
+};
+
+/* Event.type: what happened to a connection or listener. */
+enum mptcp_wasm_events {
+  /* a connection asked for by mptcp_connect is established */
+  MPTCP_WASM_EVENT_CONNECTED = 1,
+  /* a listener has connections to accept; handle is the listener */
+  MPTCP_WASM_EVENT_ACCEPTABLE = 2,
+  /* bytes can be read, or the peer's end of stream is reached (detail 1) */
+  MPTCP_WASM_EVENT_READABLE = 3,
+  /* there is room to write again after a reserve or send that found too little */
+  MPTCP_WASM_EVENT_WRITABLE = 4,
+  /* the connection is over; detail is 0 after an orderly close, else an error code. Always the last event of a connection */
+  MPTCP_WASM_EVENT_CLOSED = 5,
+  /* a subflow is established; subflow is its id */
+  MPTCP_WASM_EVENT_SUBFLOW_ESTABLISHED = 6,
+  /* a subflow is gone; subflow is its id, detail is 0 or an error code */
+  MPTCP_WASM_EVENT_SUBFLOW_CLOSED = 7,
+  /* the connection goes on as plain TCP; detail is a FALLBACK_ reason */
+  MPTCP_WASM_EVENT_FALLBACK = 8,
+  /* the peer announced an address (ADD_ADDR); detail is its address id */
+  MPTCP_WASM_EVENT_ADDRESS_ANNOUNCED = 9,
+  /* the peer withdrew an address (REMOVE_ADDR); detail is its address id */
+  MPTCP_WASM_EVENT_ADDRESS_REMOVED = 10,
+  /* all that was written has been acknowledged */
+  MPTCP_WASM_EVENT_DRAINED = 11,
+};
+
+/* Why a connection is not multipath. */
+enum mptcp_wasm_fallback_reasons {
+  /* it is multipath */
+  MPTCP_WASM_FALLBACK_NONE = 0,
+  /* this side did not offer Multipath TCP */
+  MPTCP_WASM_FALLBACK_NOT_ASKED = 1,
+  /* the peer's SYN had no MP_CAPABLE */
+  MPTCP_WASM_FALLBACK_PEER_SYN = 2,
+  /* the peer's SYN/ACK had no MP_CAPABLE */
+  MPTCP_WASM_FALLBACK_PEER_SYN_ACK = 3,
+  /* the third ACK of the handshake had no MP_CAPABLE */
+  MPTCP_WASM_FALLBACK_THIRD_ACK = 4,
+  /* the first data came without a mapping */
+  MPTCP_WASM_FALLBACK_FIRST_DATA = 5,
+  /* a DSS checksum did not match */
+  MPTCP_WASM_FALLBACK_CHECKSUM = 6,
+  /* SYNs with MP_CAPABLE went unanswered, one without was answered */
+  MPTCP_WASM_FALLBACK_SYN_RETRIES = 7,
+  /* the peer sent MP_FAIL or an infinite mapping */
+  MPTCP_WASM_FALLBACK_PEER_MP_FAIL = 8,
+};
+
+/* ConnectionInfo.state. */
+enum mptcp_wasm_connection_states {
+  /* the first subflow is in its handshake */
+  MPTCP_WASM_CONNECTION_CONNECTING = 1,
+  /* data can flow */
+  MPTCP_WASM_CONNECTION_ESTABLISHED = 2,
+  /* an end of stream was sent or received */
+  MPTCP_WASM_CONNECTION_CLOSING = 3,
+  /* over; only the handle is left */
+  MPTCP_WASM_CONNECTION_CLOSED = 4,
+};
+
+/* SubflowInfo.state: the states of RFC 9293 section 3.3.2, numbered as Linux numbers them. */
+enum mptcp_wasm_subflow_states {
+  /* data can flow */
+  MPTCP_WASM_TCP_ESTABLISHED = 1,
+  /* SYN sent, waiting for SYN/ACK */
+  MPTCP_WASM_TCP_SYN_SENT = 2,
+  /* SYN received, SYN/ACK sent */
+  MPTCP_WASM_TCP_SYN_RECEIVED = 3,
+  /* FIN sent */
+  MPTCP_WASM_TCP_FIN_WAIT_1 = 4,
+  /* FIN sent and acknowledged */
+  MPTCP_WASM_TCP_FIN_WAIT_2 = 5,
+  /* waiting for old segments to drain */
+  MPTCP_WASM_TCP_TIME_WAIT = 6,
+  /* no connection */
+  MPTCP_WASM_TCP_CLOSED = 7,
+  /* the peer sent FIN */
+  MPTCP_WASM_TCP_CLOSE_WAIT = 8,
+  /* FIN sent after the peer's FIN */
+  MPTCP_WASM_TCP_LAST_ACK = 9,
+  /* both sent FIN at the same time */
+  MPTCP_WASM_TCP_CLOSING = 11,
+};
+
+/* SubflowInfo.flags. */
+enum mptcp_wasm_subflow_flags {
+  /* the first subflow of its connection (MP_CAPABLE) */
+  MPTCP_WASM_SUBFLOW_INITIAL = 1,
+  /* opened or accepted by MP_JOIN */
+  MPTCP_WASM_SUBFLOW_JOINED = 2,
+  /* this side asked for backup */
+  MPTCP_WASM_SUBFLOW_BACKUP_LOCAL = 4,
+  /* the peer asked for backup */
+  MPTCP_WASM_SUBFLOW_BACKUP_REMOTE = 8,
+  /* losses without progress: its data is sent again on others, no new data is given to it */
+  MPTCP_WASM_SUBFLOW_STALE = 16,
+  /* this side sent the SYN */
+  MPTCP_WASM_SUBFLOW_ACTIVE_OPEN = 32,
+};
+
+/* Congestion controllers, the value of CONFIG_CONGESTION. */
+enum mptcp_wasm_controllers {
+  /* NewReno (RFC 5681, RFC 6582), uncoupled */
+  MPTCP_WASM_CONGESTION_RENO = 0,
+  /* Linked Increases (RFC 6356), coupled */
+  MPTCP_WASM_CONGESTION_LIA = 1,
+};
+
+/* Packet schedulers, the value of CONFIG_SCHEDULER. */
+enum mptcp_wasm_schedulers {
+  /* the subflow with the smallest smoothed RTT that has room in its congestion window */
+  MPTCP_WASM_SCHEDULER_MIN_RTT = 0,
+};
+
+/* Keys of mptcp_set and mptcp_get. With handle 0 they set the stack's default for connections made later; keys marked (connection) can also be set on one connection while it runs. */
+enum mptcp_wasm_configuration_keys {
+  /* 0 or 1, default 1: offer and accept Multipath TCP (net.mptcp.enabled) */
+  MPTCP_WASM_CONFIG_MPTCP_ENABLED = 1,
+  /* 0 or 1, default 0: ask for the DSS checksum (net.mptcp.checksum_enabled) */
+  MPTCP_WASM_CONFIG_CHECKSUM_ENABLED = 2,
+  /* µs, default 120 s: longest time between ADD_ADDR retransmissions (net.mptcp.add_addr_timeout) */
+  MPTCP_WASM_CONFIG_ADD_ADDR_TIMEOUT = 3,
+  /* 0 or 1, default 1: allow MP_JOIN to the initial address and port; 0 sets flag C (net.mptcp.allow_join_initial_addr_port) */
+  MPTCP_WASM_CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT = 4,
+  /* µs, default 60 s: how long a closed connection waits for its peer (net.mptcp.close_timeout) */
+  MPTCP_WASM_CONFIG_CLOSE_TIMEOUT = 5,
+  /* retransmission timeouts in a row after which a subflow counts as stale, default 4 (net.mptcp.stale_loss_cnt); its data is sent again on others from the first one on */
+  MPTCP_WASM_CONFIG_STALE_LOSS_CNT = 6,
+  /* subflows a connection may have beside its initial one, default 2, at most 31 */
+  MPTCP_WASM_CONFIG_LIMIT_SUBFLOWS = 7,
+  /* announced addresses a connection may join, default 0, at most 31 */
+  MPTCP_WASM_CONFIG_LIMIT_ADD_ADDR_ACCEPTED = 8,
+  /* a SCHEDULER_ value, default SCHEDULER_MIN_RTT (connection) */
+  MPTCP_WASM_CONFIG_SCHEDULER = 9,
+  /* a CONGESTION_ value, default CONGESTION_LIA (connection) */
+  MPTCP_WASM_CONFIG_CONGESTION = 10,
+  /* bytes one connection may hold for sending, default 4 MiB (connection) */
+  MPTCP_WASM_CONFIG_SEND_BUFFER = 11,
+  /* bytes one connection may hold for receiving, which is its largest window, default 4 MiB (connection) */
+  MPTCP_WASM_CONFIG_RECEIVE_BUFFER = 12,
+  /* 0 or 1, default 0: send small segments at once (no Nagle) (connection) */
+  MPTCP_WASM_CONFIG_NO_DELAY = 13,
+  /* 0 or 1, default 0: probe idle connections (connection) */
+  MPTCP_WASM_CONFIG_KEEPALIVE = 14,
+  /* µs, default 7,200 s: idle time before the first probe (connection) */
+  MPTCP_WASM_CONFIG_KEEPALIVE_IDLE = 15,
+  /* µs, default 75 s: time between probes (connection) */
+  MPTCP_WASM_CONFIG_KEEPALIVE_INTERVAL = 16,
+  /* unanswered probes that end the subflow, default 9 (connection) */
+  MPTCP_WASM_CONFIG_KEEPALIVE_COUNT = 17,
+  /* µs, default 1 s (RFC 6298 section 2.1) */
+  MPTCP_WASM_CONFIG_RTO_INITIAL = 18,
+  /* µs, default 200 ms */
+  MPTCP_WASM_CONFIG_RTO_MIN = 19,
+  /* µs, default 120 s */
+  MPTCP_WASM_CONFIG_RTO_MAX = 20,
+  /* µs, default 40 ms, at most 500 ms (RFC 9293 section 3.8.6.3) */
+  MPTCP_WASM_CONFIG_DELAYED_ACK = 21,
+  /* µs, default 60 s */
+  MPTCP_WASM_CONFIG_TIME_WAIT = 22,
+  /* retransmissions of a SYN before the attempt fails, default 6 */
+  MPTCP_WASM_CONFIG_SYN_RETRIES = 23,
+  /* unanswered SYNs with MP_CAPABLE before they go without, default 2 (net.mptcp.syn_retrans_before_tcp_fallback) */
+  MPTCP_WASM_CONFIG_SYN_RETRIES_BEFORE_FALLBACK = 24,
+  /* retransmission timeouts in a row that end a subflow, default 15 */
+  MPTCP_WASM_CONFIG_RETRIES = 25,
+  /* 0 or 1, default 1 (RFC 7323) */
+  MPTCP_WASM_CONFIG_TIMESTAMPS = 26,
+  /* 0 or 1, default 1 (RFC 2018) */
+  MPTCP_WASM_CONFIG_SACK = 27,
+  /* shift offered in the SYN, 0 to 14, default 8 (RFC 7323) */
+  MPTCP_WASM_CONFIG_WINDOW_SCALE = 28,
+  /* initial congestion window in segments, default 10 (RFC 6928) */
+  MPTCP_WASM_CONFIG_INITIAL_WINDOW = 29,
+  /* longest data-sequence map, bytes, 536 to 65,535, default 32,768 */
+  MPTCP_WASM_CONFIG_MAP_BYTES = 30,
+  /* TTL or hop limit of packets sent, default 64 */
+  MPTCP_WASM_CONFIG_HOP_LIMIT = 31,
+  /* 0 or 1, default 1: write 8-byte data sequence numbers; 0 writes 4 bytes */
+  MPTCP_WASM_CONFIG_DSN64 = 32,
+};
+
+/* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
+enum mptcp_wasm_counters {
+  /* packets given to mptcp_ingest */
+  MPTCP_WASM_COUNTER_PACKETS_IN = 0,
+  /* packets taken by mptcp_transmit */
+  MPTCP_WASM_COUNTER_PACKETS_OUT = 1,
+  /* bytes of packets in */
+  MPTCP_WASM_COUNTER_BYTES_IN = 2,
+  /* bytes of packets out */
+  MPTCP_WASM_COUNTER_BYTES_OUT = 3,
+  /* dropped: version, length or header of IP malformed */
+  MPTCP_WASM_COUNTER_DROP_IP_HEADER = 4,
+  /* dropped: IPv4 header checksum wrong */
+  MPTCP_WASM_COUNTER_DROP_IP_CHECKSUM = 5,
+  /* dropped: fragment (fragments are not reassembled) */
+  MPTCP_WASM_COUNTER_DROP_IP_FRAGMENT = 6,
+  /* dropped: not for an address of this host, or from an impossible source */
+  MPTCP_WASM_COUNTER_DROP_IP_ADDRESS = 7,
+  /* dropped: neither TCP nor ICMP */
+  MPTCP_WASM_COUNTER_DROP_IP_PROTOCOL = 8,
+  /* dropped: TCP header malformed */
+  MPTCP_WASM_COUNTER_DROP_TCP_HEADER = 9,
+  /* dropped: TCP checksum wrong */
+  MPTCP_WASM_COUNTER_DROP_TCP_CHECKSUM = 10,
+  /* options malformed: the rest of the option area was ignored */
+  MPTCP_WASM_COUNTER_DROP_TCP_OPTIONS = 11,
+  /* dropped: ICMP malformed or checksum wrong */
+  MPTCP_WASM_COUNTER_DROP_ICMP = 12,
+  /* dropped: no memory for it in the budget */
+  MPTCP_WASM_COUNTER_DROP_NO_MEMORY = 13,
+  /* TCP segments for no connection or listener (answered with RST) */
+  MPTCP_WASM_COUNTER_DROP_NO_FLOW = 14,
+  /* segments outside the receive window (answered with ACK) */
+  MPTCP_WASM_COUNTER_DROP_SEQUENCE = 15,
+  /* segments with an old timestamp (RFC 7323 section 5) */
+  MPTCP_WASM_COUNTER_DROP_PAWS = 16,
+  /* SYNs dropped because a backlog was full */
+  MPTCP_WASM_COUNTER_DROP_BACKLOG = 17,
+  /* replies without a connection dropped because their queue was full */
+  MPTCP_WASM_COUNTER_DROP_REPLY = 18,
+  /* RST segments sent */
+  MPTCP_WASM_COUNTER_RST_OUT = 19,
+  /* valid RST segments received */
+  MPTCP_WASM_COUNTER_RST_IN = 20,
+  /* challenge ACKs sent (RFC 5961) */
+  MPTCP_WASM_COUNTER_CHALLENGE_ACK = 21,
+  /* segments retransmitted */
+  MPTCP_WASM_COUNTER_RETRANSMITS = 22,
+  /* retransmission timeouts */
+  MPTCP_WASM_COUNTER_TIMEOUTS = 23,
+  /* entries into fast recovery */
+  MPTCP_WASM_COUNTER_FAST_RETRANSMITS = 24,
+  /* echo requests answered */
+  MPTCP_WASM_COUNTER_ICMP_ECHO = 25,
+  /* connections asked for */
+  MPTCP_WASM_COUNTER_ACTIVE_OPENS = 26,
+  /* connections accepted */
+  MPTCP_WASM_COUNTER_PASSIVE_OPENS = 27,
+  /* as the kernel's MPTcpExtMPCapableSYNRX */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNRX = 32,
+  /* as the kernel's MPTcpExtMPCapableSYNTX */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNTX = 33,
+  /* as the kernel's MPTcpExtMPCapableSYNACKRX */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNACKRX = 34,
+  /* as the kernel's MPTcpExtMPCapableACKRX */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableACKRX = 35,
+  /* as the kernel's MPTcpExtMPCapableFallbackACK */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableFallbackACK = 36,
+  /* as the kernel's MPTcpExtMPCapableFallbackSYNACK */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableFallbackSYNACK = 37,
+  /* as the kernel's MPTcpExtMPCapableSYNTXDrop */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNTXDrop = 38,
+  /* as the kernel's MPTcpExtMPTCPRetrans */
+  MPTCP_WASM_COUNTER_MPTCP_MPTCPRetrans = 39,
+  /* as the kernel's MPTcpExtMPJoinNoTokenFound */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinNoTokenFound = 40,
+  /* as the kernel's MPTcpExtMPJoinSynRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynRx = 41,
+  /* as the kernel's MPTcpExtMPJoinSynBackupRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynBackupRx = 42,
+  /* as the kernel's MPTcpExtMPJoinSynAckRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynAckRx = 43,
+  /* as the kernel's MPTcpExtMPJoinSynAckBackupRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynAckBackupRx = 44,
+  /* as the kernel's MPTcpExtMPJoinSynAckHMacFailure */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynAckHMacFailure = 45,
+  /* as the kernel's MPTcpExtMPJoinAckRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinAckRx = 46,
+  /* as the kernel's MPTcpExtMPJoinAckHMacFailure */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinAckHMacFailure = 47,
+  /* as the kernel's MPTcpExtMPJoinRejected */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinRejected = 48,
+  /* as the kernel's MPTcpExtMPJoinSynTx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynTx = 49,
+  /* as the kernel's MPTcpExtDSSNotMatching */
+  MPTCP_WASM_COUNTER_MPTCP_DSSNotMatching = 50,
+  /* as the kernel's MPTcpExtDSSCorruptionFallback */
+  MPTCP_WASM_COUNTER_MPTCP_DSSCorruptionFallback = 51,
+  /* as the kernel's MPTcpExtDSSCorruptionReset */
+  MPTCP_WASM_COUNTER_MPTCP_DSSCorruptionReset = 52,
+  /* as the kernel's MPTcpExtInfiniteMapRx */
+  MPTCP_WASM_COUNTER_MPTCP_InfiniteMapRx = 53,
+  /* as the kernel's MPTcpExtDataCsumErr */
+  MPTCP_WASM_COUNTER_MPTCP_DataCsumErr = 54,
+  /* as the kernel's MPTcpExtOFOQueueTail */
+  MPTCP_WASM_COUNTER_MPTCP_OFOQueueTail = 55,
+  /* as the kernel's MPTcpExtOFOQueue */
+  MPTCP_WASM_COUNTER_MPTCP_OFOQueue = 56,
+  /* as the kernel's MPTcpExtOFOMerge */
+  MPTCP_WASM_COUNTER_MPTCP_OFOMerge = 57,
+  /* as the kernel's MPTcpExtNoDSSInWindow */
+  MPTCP_WASM_COUNTER_MPTCP_NoDSSInWindow = 58,
+  /* as the kernel's MPTcpExtDuplicateData */
+  MPTCP_WASM_COUNTER_MPTCP_DuplicateData = 59,
+  /* as the kernel's MPTcpExtAddAddr */
+  MPTCP_WASM_COUNTER_MPTCP_AddAddr = 60,
+  /* as the kernel's MPTcpExtAddAddrTx */
+  MPTCP_WASM_COUNTER_MPTCP_AddAddrTx = 61,
+  /* as the kernel's MPTcpExtEchoAdd */
+  MPTCP_WASM_COUNTER_MPTCP_EchoAdd = 62,
+  /* as the kernel's MPTcpExtEchoAddTx */
+  MPTCP_WASM_COUNTER_MPTCP_EchoAddTx = 63,
+  /* as the kernel's MPTcpExtPortAdd */
+  MPTCP_WASM_COUNTER_MPTCP_PortAdd = 64,
+  /* as the kernel's MPTcpExtAddAddrDrop */
+  MPTCP_WASM_COUNTER_MPTCP_AddAddrDrop = 65,
+  /* as the kernel's MPTcpExtRmAddr */
+  MPTCP_WASM_COUNTER_MPTCP_RmAddr = 66,
+  /* as the kernel's MPTcpExtRmAddrDrop */
+  MPTCP_WASM_COUNTER_MPTCP_RmAddrDrop = 67,
+  /* as the kernel's MPTcpExtRmAddrTx */
+  MPTCP_WASM_COUNTER_MPTCP_RmAddrTx = 68,
+  /* as the kernel's MPTcpExtRmSubflow */
+  MPTCP_WASM_COUNTER_MPTCP_RmSubflow = 69,
+  /* as the kernel's MPTcpExtMPPrioRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPPrioRx = 70,
+  /* as the kernel's MPTcpExtMPFailTx */
+  MPTCP_WASM_COUNTER_MPTCP_MPFailTx = 71,
+  /* as the kernel's MPTcpExtMPFailRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPFailRx = 72,
+  /* as the kernel's MPTcpExtMPFastcloseTx */
+  MPTCP_WASM_COUNTER_MPTCP_MPFastcloseTx = 73,
+  /* as the kernel's MPTcpExtMPFastcloseRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPFastcloseRx = 74,
+  /* as the kernel's MPTcpExtMPRstTx */
+  MPTCP_WASM_COUNTER_MPTCP_MPRstTx = 75,
+  /* as the kernel's MPTcpExtMPRstRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPRstRx = 76,
+  /* as the kernel's MPTcpExtSubflowStale */
+  MPTCP_WASM_COUNTER_MPTCP_SubflowStale = 77,
+  /* as the kernel's MPTcpExtSubflowRecover */
+  MPTCP_WASM_COUNTER_MPTCP_SubflowRecover = 78,
+  /* as the kernel's MPTcpExtMPCurrEstab */
+  MPTCP_WASM_COUNTER_MPTCP_MPCurrEstab = 79,
+  /* as the kernel's MPTcpExtMPCapableDataFallback */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableDataFallback = 80,
+  /* as the kernel's MPTcpExtDssFallback */
+  MPTCP_WASM_COUNTER_MPTCP_DssFallback = 81,
+  /* length of the counter array */
+  MPTCP_WASM_COUNTERS = 96,
+};
+
+/* At mptcp_result(): the second value of mptcp_send_reserve and mptcp_recv_peek. */
+struct mptcp_wasm_result {
+  /* where the bytes are in the module's memory */
+  uint32_t address;
+  /* how many there are, in one piece */
+  uint32_t length;
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_result) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_result, address) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_result, length) == 4);
+#define MPTCP_WASM_SIZEOF_RESULT 8
+
+/* One piece of a packet, laid out as `struct iovec` of a 64-bit host. */
+struct mptcp_wasm_iovec {
+  /* address in the module's memory plus the base given to mptcp_memory_base (0 without) */
+  uint64_t base;
+  /* bytes */
+  uint64_t length;
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_iovec) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_iovec, base) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_iovec, length) == 8);
+#define MPTCP_WASM_SIZEOF_IOVEC 16
+
+/* One packet to send, at mptcp_tx_ring() + index × size. Valid until the next call into the module. */
+struct mptcp_wasm_tx_descriptor {
+  /* bytes of the whole packet, the virtio-net header included */
+  uint32_t length;
+  /* used entries of iovecs: piece 0 is the headers, then the payload */
+  uint32_t pieces;
+  /* payload bytes per segment when the link shall cut it, else 0 */
+  uint32_t segment_size;
+  /* the link it leaves by */
+  uint32_t link;
+  /* the pieces in order */
+  struct mptcp_wasm_iovec iovecs[8];
+  /* the bytes of piece 0 */
+  uint8_t header[160];
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_tx_descriptor) == 304);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_tx_descriptor, length) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_tx_descriptor, pieces) == 4);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_tx_descriptor, segment_size) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_tx_descriptor, link) == 12);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_tx_descriptor, iovecs) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_tx_descriptor, header) == 144);
+#define MPTCP_WASM_SIZEOF_TX_DESCRIPTOR 304
+
+/* One event, at mptcp_event_ring() + index × size. */
+struct mptcp_wasm_event {
+  /* an EVENT_ value */
+  uint32_t type;
+  /* the connection or listener */
+  uint32_t handle;
+  /* see the event */
+  int32_t detail;
+  /* the id of the subflow concerned, or 0 */
+  uint32_t subflow;
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_event) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, type) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, handle) == 4);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, detail) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, subflow) == 12);
+#define MPTCP_WASM_SIZEOF_EVENT 16
+
+/* At the address mptcp_connection_info() returns; valid until the next call into the module. Addresses are 128-bit big-endian numbers in two halves, IPv4 as ::ffff:a.b.c.d. */
+struct mptcp_wasm_connection_info {
+  /* local address of the initial subflow, upper half */
+  uint64_t local_hi;
+  /* lower half */
+  uint64_t local_lo;
+  /* remote address of the initial subflow, upper half */
+  uint64_t remote_hi;
+  /* lower half */
+  uint64_t remote_lo;
+  /* local port of the initial subflow */
+  uint16_t local_port;
+  /* remote port of the initial subflow */
+  uint16_t remote_port;
+  /* a CONNECTION_ value */
+  uint8_t state;
+  /* a FALLBACK_ value */
+  uint8_t fallback;
+  /* Multipath TCP version, 1 (RFC 8684) or 0; 0 too when it is plain TCP */
+  uint8_t version;
+  /* 1 when the DSS checksum is in use */
+  uint8_t checksum;
+  /* subflows there are now */
+  uint32_t subflows;
+  /* subflows established since the beginning */
+  uint32_t subflows_total;
+  /* the token the peer joins with */
+  uint32_t local_token;
+  /* the token this side joins with */
+  uint32_t remote_token;
+  /* a SCHEDULER_ value */
+  uint32_t scheduler;
+  /* a CONGESTION_ value */
+  uint32_t congestion;
+  /* this side's key */
+  uint64_t local_key;
+  /* the peer's key */
+  uint64_t remote_key;
+  /* oldest data sequence number not acknowledged */
+  uint64_t snd_una;
+  /* next new data sequence number to send */
+  uint64_t snd_nxt;
+  /* data sequence number behind the last byte written */
+  uint64_t snd_end;
+  /* right edge of the peer's window, data sequence number */
+  uint64_t snd_window_end;
+  /* next data sequence number expected in order */
+  uint64_t rcv_nxt;
+  /* right edge of the window announced */
+  uint64_t rcv_window_end;
+  /* new bytes given to subflows */
+  uint64_t bytes_sent;
+  /* bytes acknowledged at connection level */
+  uint64_t bytes_acked;
+  /* bytes received in order */
+  uint64_t bytes_received;
+  /* bytes given to a second subflow (reinjected) */
+  uint64_t bytes_retransmitted;
+  /* bytes that can be read now */
+  uint32_t readable;
+  /* bytes that can be written now */
+  uint32_t writable;
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 168);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_hi) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_lo) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_hi) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_lo) == 24);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_port) == 32);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_port) == 34);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, state) == 36);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, fallback) == 37);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, version) == 38);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, checksum) == 39);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, subflows) == 40);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, subflows_total) == 44);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_token) == 48);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_token) == 52);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, scheduler) == 56);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, congestion) == 60);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_key) == 64);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_key) == 72);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, snd_una) == 80);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, snd_nxt) == 88);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, snd_end) == 96);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, snd_window_end) == 104);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, rcv_nxt) == 112);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, rcv_window_end) == 120);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, bytes_sent) == 128);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, bytes_acked) == 136);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, bytes_received) == 144);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, bytes_retransmitted) == 152);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, readable) == 160);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, writable) == 164);
+#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 168
+
+/* At the address mptcp_subflow_info() returns; valid until the next call into the module. */
+struct mptcp_wasm_subflow_info {
+  /* local address, upper half */
+  uint64_t local_hi;
+  /* lower half */
+  uint64_t local_lo;
+  /* remote address, upper half */
+  uint64_t remote_hi;
+  /* lower half */
+  uint64_t remote_lo;
+  /* local port */
+  uint16_t local_port;
+  /* remote port */
+  uint16_t remote_port;
+  /* a TCP_ value */
+  uint8_t state;
+  /* SUBFLOW_ bits */
+  uint8_t flags;
+  /* address id of the local address */
+  uint8_t local_id;
+  /* address id of the remote address */
+  uint8_t remote_id;
+  /* the subflow's number within its connection, from 1, never used twice */
+  uint32_t id;
+  /* the link it runs over */
+  uint32_t link;
+  /* smoothed RTT, µs, 0 before the first sample */
+  uint32_t srtt;
+  /* RTT variation, µs */
+  uint32_t rtt_var;
+  /* smallest RTT seen, µs */
+  uint32_t min_rtt;
+  /* retransmission timeout, µs, with backoff */
+  uint32_t rto;
+  /* congestion window, bytes */
+  uint32_t cwnd;
+  /* slow start threshold, bytes */
+  uint32_t ssthresh;
+  /* largest payload of one segment, bytes */
+  uint32_t mss;
+  /* bytes sent and not acknowledged, sacked or lost */
+  uint32_t in_flight;
+  /* window the peer announced on this subflow, bytes */
+  uint32_t snd_window;
+  /* retransmission timeouts since the last progress */
+  uint32_t backoff;
+  /* payload bytes sent, retransmissions included */
+  uint64_t bytes_sent;
+  /* payload bytes acknowledged on this subflow */
+  uint64_t bytes_acked;
+  /* payload bytes received in order on this subflow */
+  uint64_t bytes_received;
+  /* payload bytes sent again on this subflow */
+  uint64_t bytes_retransmitted;
+  /* segments sent */
+  uint64_t segments_out;
+  /* segments received */
+  uint64_t segments_in;
+  /* segments sent again */
+  uint64_t retransmits;
+  /* retransmission timeouts */
+  uint64_t timeouts;
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_subflow_info) == 152);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_hi) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_lo) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, remote_hi) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, remote_lo) == 24);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_port) == 32);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, remote_port) == 34);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, state) == 36);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, flags) == 37);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_id) == 38);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, remote_id) == 39);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, id) == 40);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, link) == 44);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, srtt) == 48);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, rtt_var) == 52);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, min_rtt) == 56);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, rto) == 60);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, cwnd) == 64);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, ssthresh) == 68);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, mss) == 72);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, in_flight) == 76);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, snd_window) == 80);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, backoff) == 84);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, bytes_sent) == 88);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, bytes_acked) == 96);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, bytes_received) == 104);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, bytes_retransmitted) == 112);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, segments_out) == 120);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, segments_in) == 128);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, retransmits) == 136);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, timeouts) == 144);
+#define MPTCP_WASM_SIZEOF_SUBFLOW_INFO 152
+
+/* At the address mptcp_pool_info() returns: what is in use now. */
+struct mptcp_wasm_pool_info {
+  /* pages in the budget */
+  uint32_t pages;
+  /* pages not in use */
+  uint32_t pages_free;
+  /* pages that hold the objects counted below; they are kept for re-use */
+  uint32_t pages_pools;
+  /* connections, those in closing included */
+  uint32_t connections;
+  /* subflows, those in TIME-WAIT included */
+  uint32_t subflows;
+  /* listeners */
+  uint32_t listeners;
+  /* data-sequence maps of senders */
+  uint32_t maps;
+  /* records of segments in flight */
+  uint32_t segments;
+  /* ranges of bytes received out of order */
+  uint32_t ranges;
+  /* data-sequence maps of receivers */
+  uint32_t receive_maps;
+  /* page tables of receive buffers */
+  uint32_t tables;
+  /* armed timers */
+  uint32_t timers;
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_pool_info) == 48);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, pages) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, pages_free) == 4);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, pages_pools) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, connections) == 12);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, subflows) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, listeners) == 20);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, maps) == 24);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, segments) == 28);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, ranges) == 32);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, receive_maps) == 36);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, tables) == 40);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, timers) == 44);
+#define MPTCP_WASM_SIZEOF_POOL_INFO 48
+
+/* Makes the stack of this instance: takes `budget` bytes of memory, once and for good, and 32 bytes of seed for keys, ports and sequence numbers. Returns 0, ERR_INVALID for a budget outside BUDGET_MIN to BUDGET_MAX, ERR_NO_MEMORY when the host has less, ERR_STATE when called twice. */
+int32_t mptcp_create(int32_t budget, int64_t seed0, int64_t seed1, int64_t seed2, int64_t seed3);
+
+/* Sets the number added to every Iovec.base, so that a native host can give the records to writev() as they are. Returns 0. */
+int32_t mptcp_memory_base(int64_t base);
+
+/* Sets a CONFIG_ value of the stack (handle 0) or of one connection. Returns 0, ERR_INVALID for an unknown key or a value out of range, ERR_HANDLE. */
+int32_t mptcp_set(int32_t handle, int32_t key, int64_t value);
+
+/* Reads a CONFIG_ value. Returns the value, ERR_INVALID or ERR_HANDLE. */
+int64_t mptcp_get(int32_t handle, int32_t key);
+
+/* Sets the clock, µs since any fixed moment, and runs the timers that are due. Call it before a batch of other calls. Returns 0, or ERR_TIME when `now` is before an earlier one (the clock then stays). */
+int32_t mptcp_time(int64_t now);
+
+/* The time, µs, at which mptcp_time must be called next, or ERR_DONE when nothing is due ever. It can be earlier than any timer, never later. */
+int64_t mptcp_deadline(void);
+
+/* Adds a link of LINK_ flags; `mtu` is its largest IP packet, 576 to 65,535 (1,280 at least for IPv6). Returns the link's number, ERR_INVALID or ERR_LIMIT. */
+int32_t mptcp_link_add(int32_t mtu, int32_t flags);
+
+/* Removes a link with its addresses and routes; subflows on it are closed. Returns 0 or ERR_INVALID. */
+int32_t mptcp_link_remove(int32_t link);
+
+/* Says that a link lost (0) or got back (1) its carrier: subflows on a link that is down count as stale and send nothing, and try again at once when it is up. Returns 0 or ERR_INVALID. */
+int32_t mptcp_link_up(int32_t link, int32_t up);
+
+/* Gives a link an address; `prefix` counts the bits of the on-link prefix, 0 to 128 (an IPv4 prefix length plus 96). Returns 0, ERR_INVALID, ERR_ADDRESS_IN_USE or ERR_LIMIT. */
+int32_t mptcp_address_add(int32_t link, int64_t hi, int64_t lo, int32_t prefix);
+
+/* Takes an address from a link; subflows from it are closed and their peers told (REMOVE_ADDR). Returns 0, ERR_INVALID or ERR_ADDRESS_NOT_AVAILABLE. */
+int32_t mptcp_address_remove(int32_t link, int64_t hi, int64_t lo);
+
+/* Sends packets for a destination prefix by a link when the source address does not decide it; longest prefix first. Returns 0, ERR_INVALID or ERR_LIMIT. */
+int32_t mptcp_route_add(int32_t link, int64_t hi, int64_t lo, int32_t prefix);
+
+/* Removes a route. Returns 0, ERR_INVALID, or ERR_ADDRESS_NOT_AVAILABLE when there is no such route. */
+int32_t mptcp_route_remove(int32_t link, int64_t hi, int64_t lo, int32_t prefix);
+
+/* Adds a path-manager endpoint with ENDPOINT_ flags and acts on it for connections there are. `id` 1 to 255, or 0 to have one chosen; `port` 0 unless announced. Returns the id, ERR_INVALID, ERR_ADDRESS_NOT_AVAILABLE, ERR_ADDRESS_IN_USE or ERR_LIMIT. */
+int32_t mptcp_endpoint_add(int64_t hi, int64_t lo, int32_t port, int32_t id, int32_t flags);
+
+/* Removes an endpoint: its announcement is withdrawn (REMOVE_ADDR) and its subflows are closed. Returns 0 or ERR_INVALID. */
+int32_t mptcp_endpoint_remove(int32_t id);
+
+/* The address of receive slot `slot`, RX_SLOT_BYTES long. Returns the address or ERR_INVALID. */
+int32_t mptcp_rx_slot(int32_t slot);
+
+/* Takes the packet of `length` bytes (virtio-net header included) in a receive slot that came by `link`. The slot is free again on return. Returns 0, ERR_INVALID, ERR_MALFORMED, ERR_DROPPED or ERR_NO_MEMORY (the packet was dropped and counted). */
+int32_t mptcp_ingest(int32_t link, int32_t slot, int32_t length);
+
+/* Makes up to `max` (at most TX_BATCH) packets to send by `link` now. The host sends or drops them before its next call into the module. Returns their number, 0 when there is nothing to send, or ERR_INVALID. */
+int32_t mptcp_transmit(int32_t link, int32_t max);
+
+/* The address of TxDescriptor 0. */
+int32_t mptcp_tx_ring(void);
+
+/* Takes up to `max` (at most EVENT_BATCH) events into the event ring, oldest connection first. Returns their number, 0 when there are none. Events are kept per connection and coalesce: they are never lost. */
+int32_t mptcp_events(int32_t max);
+
+/* The address of Event 0. */
+int32_t mptcp_event_ring(void);
+
+/* Listens on a local address (0, 0 for any) and port (0 to have one chosen). Returns the listener's handle, ERR_INVALID, ERR_ADDRESS_IN_USE, ERR_ADDRESS_NOT_AVAILABLE or ERR_NO_MEMORY. */
+int32_t mptcp_listen(int64_t hi, int64_t lo, int32_t port, int32_t backlog, int32_t flags);
+
+/* The port a listener listens on, or ERR_HANDLE. */
+int32_t mptcp_listener_port(int32_t listener);
+
+/* Takes the next established connection. Returns its handle, ERR_DONE or ERR_HANDLE. */
+int32_t mptcp_accept(int32_t listener);
+
+/* Begins a connection; local address 0, 0 and port 0 are chosen. EVENT_CONNECTED or EVENT_CLOSED follows. Returns its handle, ERR_INVALID, ERR_UNREACHABLE, ERR_ADDRESS_NOT_AVAILABLE, ERR_ADDRESS_IN_USE or ERR_NO_MEMORY. */
+int32_t mptcp_connect(int64_t local_hi, int64_t local_lo, int32_t local_port, int64_t remote_hi, int64_t remote_lo, int32_t remote_port, int32_t flags);
+
+/* Reserves room for up to `max` bytes in one piece at the end of the send buffer; Result says where. Returns the bytes reserved, ERR_DONE when there is no room now (EVENT_WRITABLE follows), ERR_PIPE, ERR_NOT_CONNECTED, ERR_INVALID or ERR_HANDLE. Writing while connecting is allowed: the bytes wait. */
+int32_t mptcp_send_reserve(int32_t connection, int32_t max);
+
+/* Sends the first `length` bytes of the room reserved last. Returns `length`, ERR_INVALID for more than was reserved, ERR_PIPE or ERR_HANDLE. */
+int32_t mptcp_send_commit(int32_t connection, int32_t length);
+
+/* Copies bytes from the scratch area into the send buffer. Returns how many were taken, else as mptcp_send_reserve. */
+int32_t mptcp_send(int32_t connection, int32_t address, int32_t length);
+
+/* Shows the next bytes received, in one piece; Result says where. Returns their number, 0 at the end of the stream, ERR_DONE when there are none now, the error that ended the connection, or ERR_HANDLE. */
+int32_t mptcp_recv_peek(int32_t connection);
+
+/* Frees the first `length` bytes shown by mptcp_recv_peek, which opens the window. Returns `length`, ERR_INVALID or ERR_HANDLE. */
+int32_t mptcp_recv_consume(int32_t connection, int32_t length);
+
+/* Copies up to `length` bytes received into the scratch area. Returns how many, else as mptcp_recv_peek. */
+int32_t mptcp_recv(int32_t connection, int32_t address, int32_t length);
+
+/* Ends the sending side after the bytes written (DATA_FIN or FIN); receiving goes on. Returns 0 or ERR_HANDLE. */
+int32_t mptcp_shutdown(int32_t connection);
+
+/* Gives up the handle of a listener or connection. A connection with unread bytes is aborted, any other is shut down and ends by itself; no further event comes. Returns 0 or ERR_HANDLE. */
+int32_t mptcp_close(int32_t handle);
+
+/* Resets the connection at once (MP_FASTCLOSE, RST) and gives up the handle. Returns 0 or ERR_HANDLE. */
+int32_t mptcp_abort(int32_t connection);
+
+/* The address of the Result record. */
+int32_t mptcp_result(void);
+
+/* Fills the ConnectionInfo record. Returns its address or ERR_HANDLE. */
+int32_t mptcp_connection_info(int32_t connection);
+
+/* Fills the SubflowInfo record of the connection's subflow number `index`, from 0. Returns its address, ERR_DONE past the last one, or ERR_HANDLE. */
+int32_t mptcp_subflow_info(int32_t connection, int32_t index);
+
+/* Fills the PoolInfo record. Returns its address or ERR_STATE. */
+int32_t mptcp_pool_info(void);
+
+/* The address of the array of COUNTERS 64-bit counters. */
+int32_t mptcp_counters(void);
+
+/* The address of the scratch area, SCRATCH_BYTES long, for mptcp_send and mptcp_recv. */
+int32_t mptcp_scratch(void);
+
+#undef MPTCP_WASM_ASSERT
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
