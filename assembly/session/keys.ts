@@ -1,0 +1,63 @@
+/* What is derived from the keys of a connection (RFC 8684). Keys and nonces are hashed in network byte order. */
+import { hmacSha256 } from '../crypto/hmac';
+import { SHA256_BYTES, sha256 } from '../crypto/sha256';
+import { isV4 } from '../wire/address';
+import { loadBe32, loadBe64, storeBe16, storeBe32, storeBe64 } from '../wire/bytes';
+
+const keys: usize = memory.data(16);
+const message: usize = memory.data(24);
+const digest: usize = memory.data(32);
+
+function hashKey(key: u64): void {
+  storeBe64(keys, key);
+  sha256(keys, 8, digest);
+}
+
+/** The token of a key: the most significant 32 bits of its SHA-256 (RFC 8684 section 3.2). */
+export function keyToken(key: u64): u32 {
+  hashKey(key);
+  return loadBe32(digest);
+}
+
+/**
+ * The initial data sequence number of a key: the least significant 64 bits of its SHA-256 (RFC 8684 section 3.1). It
+ * stands for the SYN; the first byte of data has the number behind it.
+ */
+export function keyIdsn(key: u64): u64 {
+  hashKey(key);
+  return loadBe64(digest + SHA256_BYTES - 8);
+}
+
+/**
+ * Writes the 32-byte HMAC with which the side that has `localKey` and sent `localNonce` proves itself in MP_JOIN
+ * (RFC 8684 section 3.2). To check the peer's, give its key and nonce as the local ones.
+ */
+export function joinHmac(localKey: u64, remoteKey: u64, localNonce: u32, remoteNonce: u32, out: usize): void {
+  storeBe64(keys, localKey);
+  storeBe64(keys + 8, remoteKey);
+  storeBe32(message, localNonce);
+  storeBe32(message + 4, remoteNonce);
+  hmacSha256(keys, 16, message, 8, out);
+}
+
+/**
+ * The 64 bits of HMAC in an ADD_ADDR (RFC 8684 section 3.4.1): the rightmost of the HMAC over address id, address and
+ * port (0 when none is announced). `localKey` is the key of the side that announces.
+ */
+export function addAddressHmac(localKey: u64, remoteKey: u64, addressId: u32, hi: u64, lo: u64, port: u32): u64 {
+  storeBe64(keys, localKey);
+  storeBe64(keys + 8, remoteKey);
+  store<u8>(message, <u8>addressId);
+  let length: u32 = 1;
+  if (isV4(hi, lo)) {
+    storeBe32(message + 1, <u32>lo);
+    length += 4;
+  } else {
+    storeBe64(message + 1, hi);
+    storeBe64(message + 9, lo);
+    length += 16;
+  }
+  storeBe16(message + length, port);
+  hmacSha256(keys, 16, message, length + 2, digest);
+  return loadBe64(digest + SHA256_BYTES - 8);
+}
