@@ -5,13 +5,13 @@ const SECTION_FUNCTION = 3;
 const SECTION_EXPORT = 7;
 const EXPORT_FUNCTION = 0;
 const FUNCTION_TYPE = 0x60;
-const VALUE_TYPES: Readonly<Record<number, string>> = {
-  0x7f: 'i32',
-  0x7e: 'i64',
-  0x7d: 'f32',
-  0x7c: 'f64',
-  0x7b: 'v128',
-};
+const VALUE_TYPES = new Map([
+  [0x7f, 'i32'],
+  [0x7e, 'i64'],
+  [0x7d, 'f32'],
+  [0x7c, 'f64'],
+  [0x7b, 'v128'],
+]);
 
 /**
  * The signatures of the functions a module without imports exports, as `(i32, i64) -> i32`, by name.
@@ -57,8 +57,8 @@ function readType(bytes: Reader): string {
   }
   const params: string[] = [];
   const results: string[] = [];
-  bytes.repeat(() => params.push(VALUE_TYPES[bytes.byte()] ?? 'unknown'));
-  bytes.repeat(() => results.push(VALUE_TYPES[bytes.byte()] ?? 'unknown'));
+  bytes.repeat(() => params.push(VALUE_TYPES.get(bytes.byte()) ?? 'unknown'));
+  bytes.repeat(() => results.push(VALUE_TYPES.get(bytes.byte()) ?? 'unknown'));
   return `(${params.join(', ')}) -> ${results.join(', ')}`;
 }
 
