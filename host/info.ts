@@ -1,0 +1,204 @@
+import {
+  CONGESTION_NAMES,
+  CONNECTION_NAMES,
+  type CongestionName,
+  type ConnectionInfoRecord,
+  type ConnectionName,
+  FALLBACK_NAMES,
+  FALLBACK_NONE,
+  type FallbackName,
+  SCHEDULER_NAMES,
+  type SchedulerName,
+  SUBFLOW_ACTIVE_OPEN,
+  SUBFLOW_BACKUP_LOCAL,
+  SUBFLOW_BACKUP_REMOTE,
+  SUBFLOW_INITIAL,
+  SUBFLOW_STALE,
+  type SubflowInfoRecord,
+  TCP_NAMES,
+  type TcpName,
+} from './abi.js';
+import { addressFamily, formatAddress } from './address.js';
+import type { Core } from './core.js';
+
+/** The two ends of a connection or subflow. */
+export interface Ends {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly localFamily: 'IPv4' | 'IPv6';
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly remoteFamily: 'IPv4' | 'IPv6';
+}
+
+/** One subflow of a connection, at one moment. Times are µs, sizes bytes. */
+export interface SubflowInfo extends Ends {
+  /** Number within the connection, from 1, never used twice. */
+  readonly id: number;
+  readonly state: TcpName;
+  /** Opened by MP_CAPABLE, as the first one. */
+  readonly initial: boolean;
+  /** This side sent the SYN. */
+  readonly activeOpen: boolean;
+  /** This side, or the peer, asked for it to be used only when nothing else works. */
+  readonly backupLocal: boolean;
+  readonly backupRemote: boolean;
+  /** Losses without progress: what it carried is sent on others. */
+  readonly stale: boolean;
+  /** Address ids. */
+  readonly localId: number;
+  readonly remoteId: number;
+  /** Number of the link it runs over. */
+  readonly link: number;
+  /** Smoothed RTT, its variation and minimum; 0 before the first sample. */
+  readonly srtt: number;
+  readonly rttVar: number;
+  readonly minRtt: number;
+  /** Retransmission timeout, backoff included. */
+  readonly rto: number;
+  readonly cwnd: number;
+  readonly ssthresh: number;
+  readonly mss: number;
+  readonly inFlight: number;
+  readonly sndWindow: number;
+  /** Retransmission timeouts since the last progress. */
+  readonly backoff: number;
+  /** Payload sent, retransmissions included; acknowledged; received in order; sent again. */
+  readonly bytesSent: number;
+  readonly bytesAcked: number;
+  readonly bytesReceived: number;
+  readonly bytesRetransmitted: number;
+  readonly segmentsOut: number;
+  readonly segmentsIn: number;
+  /** Segments sent again. */
+  readonly retransmits: number;
+  readonly timeouts: number;
+}
+
+/** A connection at one moment, with its subflows. */
+export interface ConnectionInfo extends Ends {
+  readonly state: ConnectionName;
+  /** It is Multipath TCP: no fallback happened. False as well before it is established. */
+  readonly multipath: boolean;
+  /** Why it is plain TCP; `none` when it is not. */
+  readonly fallback: FallbackName;
+  /** Multipath TCP version: 1 (RFC 8684) or 0. */
+  readonly version: number;
+  /** The DSS checksum is in use. */
+  readonly checksum: boolean;
+  /** Subflows established since the beginning. */
+  readonly subflowsTotal: number;
+  readonly scheduler: SchedulerName;
+  readonly congestion: CongestionName;
+  readonly localToken: number;
+  readonly remoteToken: number;
+  readonly localKey: bigint;
+  readonly remoteKey: bigint;
+  /** Data sequence numbers: oldest unacknowledged, next to send, end of what was written, right edge of the window. */
+  readonly sndUna: bigint;
+  readonly sndNxt: bigint;
+  readonly sndEnd: bigint;
+  readonly sndWindowEnd: bigint;
+  /** Data sequence numbers: next expected in order, right edge of the window announced. */
+  readonly rcvNxt: bigint;
+  readonly rcvWindowEnd: bigint;
+  readonly bytesSent: number;
+  readonly bytesAcked: number;
+  readonly bytesReceived: number;
+  /** Bytes given to a second subflow (reinjected). */
+  readonly bytesReinjected: number;
+  /** Bytes that can be read, and written, now. */
+  readonly readable: number;
+  readonly writable: number;
+  readonly subflows: readonly SubflowInfo[];
+}
+
+/** Reads all about a connection; undefined when its handle is stale. */
+export function connectionInfo(core: Core, handle: number): ConnectionInfo | undefined {
+  const record = core.connectionInfo(handle);
+  if (record === undefined) return undefined;
+  return {
+    ...ends(record),
+    state: CONNECTION_NAMES[record.state] ?? 'closed',
+    multipath: record.fallback === FALLBACK_NONE && record.remoteKey !== 0n,
+    fallback: FALLBACK_NAMES[record.fallback] ?? 'none',
+    version: record.version,
+    checksum: record.checksum !== 0,
+    subflowsTotal: record.subflowsTotal,
+    scheduler: SCHEDULER_NAMES[record.scheduler] ?? 'minRtt',
+    congestion: CONGESTION_NAMES[record.congestion] ?? 'reno',
+    localToken: record.localToken,
+    remoteToken: record.remoteToken,
+    localKey: record.localKey,
+    remoteKey: record.remoteKey,
+    sndUna: record.sndUna,
+    sndNxt: record.sndNxt,
+    sndEnd: record.sndEnd,
+    sndWindowEnd: record.sndWindowEnd,
+    rcvNxt: record.rcvNxt,
+    rcvWindowEnd: record.rcvWindowEnd,
+    bytesSent: Number(record.bytesSent),
+    bytesAcked: Number(record.bytesAcked),
+    bytesReceived: Number(record.bytesReceived),
+    bytesReinjected: Number(record.bytesRetransmitted),
+    readable: record.readable,
+    writable: record.writable,
+    subflows: subflowInfos(core, handle),
+  };
+}
+
+/** Reads all subflows of a connection. */
+export function subflowInfos(core: Core, handle: number): SubflowInfo[] {
+  const subflows: SubflowInfo[] = [];
+  for (let index = 0; ; index++) {
+    const record = core.subflowInfo(handle, index);
+    if (record === undefined) return subflows;
+    subflows.push(subflowInfo(record));
+  }
+}
+
+function subflowInfo(record: SubflowInfoRecord): SubflowInfo {
+  const has = (flag: number): boolean => (record.flags & flag) !== 0;
+  return {
+    ...ends(record),
+    id: record.id,
+    state: TCP_NAMES[record.state] ?? 'closed',
+    initial: has(SUBFLOW_INITIAL),
+    activeOpen: has(SUBFLOW_ACTIVE_OPEN),
+    backupLocal: has(SUBFLOW_BACKUP_LOCAL),
+    backupRemote: has(SUBFLOW_BACKUP_REMOTE),
+    stale: has(SUBFLOW_STALE),
+    localId: record.localId,
+    remoteId: record.remoteId,
+    link: record.link,
+    srtt: record.srtt,
+    rttVar: record.rttVar,
+    minRtt: record.minRtt,
+    rto: record.rto,
+    cwnd: record.cwnd,
+    ssthresh: record.ssthresh,
+    mss: record.mss,
+    inFlight: record.inFlight,
+    sndWindow: record.sndWindow,
+    backoff: record.backoff,
+    bytesSent: Number(record.bytesSent),
+    bytesAcked: Number(record.bytesAcked),
+    bytesReceived: Number(record.bytesReceived),
+    bytesRetransmitted: Number(record.bytesRetransmitted),
+    segmentsOut: Number(record.segmentsOut),
+    segmentsIn: Number(record.segmentsIn),
+    retransmits: Number(record.retransmits),
+    timeouts: Number(record.timeouts),
+  };
+}
+
+function ends(record: ConnectionInfoRecord | SubflowInfoRecord): Ends {
+  return {
+    localAddress: formatAddress(record.localHi, record.localLo),
+    localPort: record.localPort,
+    localFamily: addressFamily({ hi: record.localHi, lo: record.localLo }),
+    remoteAddress: formatAddress(record.remoteHi, record.remoteLo),
+    remotePort: record.remotePort,
+    remoteFamily: addressFamily({ hi: record.remoteHi, lo: record.remoteLo }),
+  };
+}
