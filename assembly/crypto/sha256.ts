@@ -1,5 +1,4 @@
 /* SHA-256 (FIPS 180-4 section 6.2). One hash at a time: the state is static. */
-import { loadBe32, storeBe32, storeBe64 } from '../wire/bytes';
 
 /** Bytes of a digest, and of the block the hash works on. */
 export const SHA256_BYTES: u32 = 32;
@@ -82,13 +81,13 @@ export function sha256Finish(out: usize): void {
     blockLength = 0;
   }
   memory.fill(block + blockLength, 0, 56 - blockLength);
-  storeBe64(block + 56, messageLength << 3);
+  store<u64>(block + 56, bswap<u64>(messageLength << 3));
   compress(block);
-  for (let i: u32 = 0; i < 32; i += 4) storeBe32(out + i, load<u32>(state + i));
+  for (let i: u32 = 0; i < 32; i += 4) store<u32>(out + i, bswap<u32>(load<u32>(state + i)));
 }
 
 function compress(data: usize): void {
-  for (let i: u32 = 0; i < 64; i += 4) store<u32>(schedule + i, loadBe32(data + i));
+  for (let i: u32 = 0; i < 64; i += 4) store<u32>(schedule + i, bswap<u32>(load<u32>(data + i)));
   for (let i: u32 = 64; i < 256; i += 4) {
     const at = schedule + i;
     const w15 = load<u32>(at - 60);

@@ -27,7 +27,9 @@ export function captureNames(): string[] {
 /** Reads a capture and the table beside it. */
 export function readCapture(name: string): Captured[] {
   const packets = readPcap(readFileSync(new URL(`${name}.pcap`, FOLDER)));
-  const [header = '', ...lines] = readFileSync(new URL(`${name}.tsv`, FOLDER), 'utf8').trimEnd().split('\n');
+  const [header = '', ...lines] = readFileSync(new URL(`${name}.tsv`, FOLDER), 'utf8')
+    .trimEnd()
+    .split('\n');
   const columns = new Map(header.split('\t').map((column, index) => [column, index]));
   if (lines.length !== packets.length) {
     throw new Error(`${name}: ${packets.length} packets but ${lines.length} lines; run test/captures/read.sh`);

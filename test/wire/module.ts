@@ -281,9 +281,7 @@ export class Wire {
     for (const [name, width] of Object.entries(layout)) {
       offset = (offset + width - 1) & -width;
       fields[name] =
-        width === 8
-          ? this.#view.getBigUint64(address + offset, true)
-          : this.#view.getUint32(address + offset, true);
+        width === 8 ? this.#view.getBigUint64(address + offset, true) : this.#view.getUint32(address + offset, true);
       offset += width;
     }
     if (offset !== size) {
