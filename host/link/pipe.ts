@@ -44,10 +44,12 @@ export class PipeLink implements Link {
 
   send(packet: OutgoingPacket): boolean {
     const peer = this.#peer;
-    if (peer?.#port === undefined || peer.#queue.length >= peer.#limit) return false;
+    if (peer === undefined) return false;
+    const port = peer.#port;
+    if (port === undefined || peer.#queue.length >= peer.#limit) return false;
     const bytes = new Uint8Array(packet.length);
     packet.copyTo(bytes, 0);
-    if (peer.#queue.push(bytes) === 1) peer.#port.wake();
+    if (peer.#queue.push(bytes) === 1) port.wake();
     return true;
   }
 

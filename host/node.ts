@@ -1,0 +1,21 @@
+/** Entry for Node: a stack with sockets like those of `node:net`, links, captures and simulated networks. */
+export { type Address, formatAddress, parseAddress } from './address.js';
+export { type Clock, RealClock } from './clock.js';
+export type { Config } from './config.js';
+export { MptcpError } from './error.js';
+export type { ConnectionInfo, SubflowInfo } from './info.js';
+export type { Link, LinkPort, OutgoingPacket } from './link/link.js';
+export { type CaptureSink, type PcapngOptions, PcapngWriter, tap } from './link/pcapng.js';
+export { createPipe, PipeLink, type PipeOptions } from './link/pipe.js';
+export { openTun, TunLink } from './link/tun.js';
+export type { ConnectOptions, Lookup } from './net/connect-options.js';
+export { StackAgent, type StackAgentOptions, serveHttp } from './net/http.js';
+export { type ListenOptions, Server, type ServerOptions } from './net/server.js';
+export { type AddressInfo, Socket, type SocketOptions } from './net/socket.js';
+export { Stack, type StackOptions } from './net/stack.js';
+export { SimClock } from './sim/clock.js';
+export { megabits, milliseconds, Network, type NetworkOptions, seconds, type WireOptions } from './sim/network.js';
+export { Random } from './sim/random.js';
+export { Router } from './sim/router.js';
+export { Wire, type WireCharacteristics, WireDirection } from './sim/wire.js';
+export type { Endpoint, EndpointOptions, LinkOptions, LinkStatistics } from './stack.js';

@@ -1,0 +1,284 @@
+import { MptcpError } from '../error.js';
+import type { Link, LinkPort, OutgoingPacket } from '../link/link.js';
+import type { SimClock } from './clock.js';
+import type { Random } from './random.js';
+
+/** How one direction of a wire treats packets. All can be changed while it runs. */
+export interface WireCharacteristics {
+  /** Bytes per second; Infinity for no limit. */
+  readonly rate: number;
+  /** Propagation delay, µs. */
+  readonly delay: number;
+  /** Up to so much more delay, µs, by chance; packets keep their order. */
+  readonly jitter: number;
+  /** Bytes that may wait for the rate; further packets are dropped. */
+  readonly queue: number;
+  /** Probability that a packet is lost. */
+  readonly loss: number;
+  /** Probability that a packet is held back by `reorderDelay`, so that later ones overtake it. */
+  readonly reorder: number;
+  /** µs. */
+  readonly reorderDelay: number;
+  /** Probability that a packet arrives twice. */
+  readonly duplicate: number;
+}
+
+/** A wire without faults or limits. */
+export const PERFECT: WireCharacteristics = {
+  rate: Number.POSITIVE_INFINITY,
+  delay: 0,
+  jitter: 0,
+  queue: 1 << 20,
+  loss: 0,
+  reorder: 0,
+  reorderDelay: 2000,
+  duplicate: 0,
+};
+
+/** What one direction of a wire did so far, packets and bytes. */
+export interface DirectionStatistics {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly droppedByQueue: number;
+  readonly lost: number;
+  readonly cut: number;
+  readonly reordered: number;
+  readonly duplicated: number;
+}
+
+/** Who gets the packets at an end of a direction. The bytes are valid during the call only. */
+export type Receiver = (bytes: Uint8Array) => void;
+
+interface Packet {
+  bytes: Uint8Array;
+  length: number;
+}
+
+/** One direction of a wire: a drop-tail queue in front of a line with a rate, then a delay. */
+export class WireDirection {
+  receiver: Receiver | undefined;
+
+  readonly #clock: SimClock;
+  readonly #random: Random;
+  readonly #queue: Packet[] = [];
+  #characteristics: WireCharacteristics;
+  #queuedBytes = 0;
+  #busy = false;
+  /** When the line is free again, µs with its fraction: rounding each packet up would lower the rate. */
+  #freeAt = 0;
+  #lastArrival = 0;
+  #cut = false;
+  readonly #statistics = { packets: 0, bytes: 0, droppedByQueue: 0, lost: 0, cut: 0, reordered: 0, duplicated: 0 };
+  readonly #spare: Uint8Array[] = [];
+
+  constructor(clock: SimClock, random: Random, characteristics: WireCharacteristics) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#characteristics = characteristics;
+  }
+
+  /** @throws MptcpError EINVAL for a number out of range. */
+  set(changes: Partial<WireCharacteristics>): void {
+    this.#characteristics = requireCharacteristics({ ...this.#characteristics, ...changes });
+  }
+
+  get characteristics(): WireCharacteristics {
+    return this.#characteristics;
+  }
+
+  get statistics(): DirectionStatistics {
+    return { ...this.#statistics };
+  }
+
+  /** Packets vanish, those under way too, until `cut` is false again. Nobody is told. */
+  set cut(cut: boolean) {
+    this.#cut = cut;
+  }
+
+  get cut(): boolean {
+    return this.#cut;
+  }
+
+  /** Takes a packet of `length` bytes that `copy` writes. Returns false when the queue is full. */
+  send(length: number, copy: (target: Uint8Array) => void): boolean {
+    if (this.#cut) {
+      this.#statistics.cut++;
+      return true;
+    }
+    if (this.#queuedBytes > 0 && this.#queuedBytes + length > this.#characteristics.queue) {
+      this.#statistics.droppedByQueue++;
+      return false;
+    }
+    const packet = this.#take(length);
+    copy(packet.bytes);
+    this.#queue.push(packet);
+    this.#queuedBytes += length;
+    if (!this.#busy) this.#serialize(Math.max(this.#clock.now(), this.#freeAt));
+    return true;
+  }
+
+  /** Puts the first packet of the queue on the line at `start`. */
+  #serialize(start: number): void {
+    const packet = this.#queue[0];
+    this.#busy = packet !== undefined;
+    if (packet === undefined) return;
+    this.#freeAt = start + (packet.length / this.#characteristics.rate) * 1e6;
+    // A thousandth is what sums of fractions may be off.
+    this.#clock.schedule(Math.ceil(this.#freeAt - 1e-3), () => {
+      this.#queue.shift();
+      this.#queuedBytes -= packet.length;
+      this.#propagate(packet);
+      this.#serialize(this.#freeAt);
+    });
+  }
+
+  #propagate(packet: Packet): void {
+    const { delay, jitter, loss, reorder, reorderDelay, duplicate } = this.#characteristics;
+    if (this.#random.chance(loss)) {
+      this.#statistics.lost++;
+      this.#spare.push(packet.bytes);
+      return;
+    }
+    let arrival = this.#clock.now() + delay;
+    if (jitter > 0) arrival += this.#random.fraction() * jitter;
+    arrival = Math.max(arrival, this.#lastArrival);
+    if (this.#random.chance(reorder)) {
+      this.#statistics.reordered++;
+      arrival += reorderDelay;
+    } else {
+      this.#lastArrival = arrival;
+    }
+    this.#deliver(packet, arrival, true);
+    if (this.#random.chance(duplicate)) {
+      this.#statistics.duplicated++;
+      const copy = this.#take(packet.length);
+      copy.bytes.set(packet.bytes.subarray(0, packet.length));
+      this.#deliver(copy, arrival, false);
+    }
+  }
+
+  #deliver(packet: Packet, arrival: number, counted: boolean): void {
+    this.#clock.schedule(arrival, () => {
+      if (this.#cut) {
+        this.#statistics.cut++;
+      } else {
+        if (counted) {
+          this.#statistics.packets++;
+          this.#statistics.bytes += packet.length;
+        }
+        this.receiver?.(packet.bytes.subarray(0, packet.length));
+      }
+      this.#spare.push(packet.bytes);
+    });
+  }
+
+  #take(length: number): Packet {
+    const spare = this.#spare.pop();
+    const bytes = spare !== undefined && spare.length >= length ? spare : new Uint8Array(Math.max(length, 2048));
+    return { bytes, length };
+  }
+}
+
+/** A link of a stack at one end of a wire. */
+export class WireLink implements Link {
+  readonly name: string;
+  readonly mtu: number;
+  readonly vnetHeader = false;
+  readonly checksumOffload = false;
+  readonly segmentationOffload = false;
+
+  readonly #out: WireDirection;
+  readonly #in: WireDirection;
+  #packet: OutgoingPacket | undefined;
+  readonly #copy = (target: Uint8Array): void => {
+    this.#packet?.copyTo(target, 0);
+  };
+
+  constructor(name: string, mtu: number, outgoing: WireDirection, incoming: WireDirection) {
+    this.name = name;
+    this.mtu = mtu;
+    this.#out = outgoing;
+    this.#in = incoming;
+  }
+
+  attach(port: LinkPort): void {
+    const slot = port.slots[0] as Uint8Array;
+    this.#in.receiver = (bytes) => {
+      slot.set(bytes);
+      port.ingest(0, bytes.length);
+    };
+  }
+
+  send(packet: OutgoingPacket): boolean {
+    this.#packet = packet;
+    return this.#out.send(packet.length, this.#copy);
+  }
+
+  close(): void {
+    this.#in.receiver = undefined;
+  }
+}
+
+/** A pair of directions between two ends, a and b. */
+export class Wire {
+  readonly name: string;
+  readonly aToB: WireDirection;
+  readonly bToA: WireDirection;
+  readonly #onCarrier: (up: boolean) => void;
+  #up = true;
+
+  constructor(name: string, aToB: WireDirection, bToA: WireDirection, onCarrier: (up: boolean) => void) {
+    this.name = name;
+    this.aToB = aToB;
+    this.bToA = bToA;
+    this.#onCarrier = onCarrier;
+  }
+
+  /** Changes both directions. @throws MptcpError EINVAL. */
+  set(changes: Partial<WireCharacteristics>): void {
+    this.aToB.set(changes);
+    this.bToA.set(changes);
+  }
+
+  /** Packets vanish in both directions and nobody is told, as when a radio loses its station. */
+  cut(): void {
+    this.aToB.cut = true;
+    this.bToA.cut = true;
+  }
+
+  /** Ends {@link cut}. */
+  mend(): void {
+    this.aToB.cut = false;
+    this.bToA.cut = false;
+  }
+
+  /** Takes the carrier away or gives it back: packets vanish, and the stacks at the ends know. */
+  set up(up: boolean) {
+    if (up === this.#up) return;
+    this.#up = up;
+    if (up) this.mend();
+    else this.cut();
+    this.#onCarrier(up);
+  }
+
+  get up(): boolean {
+    return this.#up;
+  }
+}
+
+/** Checks what a wire shall do. @throws MptcpError EINVAL naming what is out of range. */
+export function requireCharacteristics(characteristics: WireCharacteristics): WireCharacteristics {
+  const check = (name: keyof WireCharacteristics, most: number, text: string): void => {
+    const value = characteristics[name];
+    if (typeof value === 'number' && value >= 0 && value <= most) return;
+    throw new MptcpError('EINVAL', 'wire', { detail: `${name} is ${String(value)} and must be ${text}` });
+  };
+  for (const name of ['loss', 'reorder', 'duplicate'] as const) check(name, 1, 'a probability from 0 to 1');
+  for (const name of ['delay', 'jitter', 'reorderDelay'] as const) check(name, 1e12, 'µs from 0 on');
+  check('queue', Number.POSITIVE_INFINITY, 'bytes from 0 on');
+  check('rate', Number.POSITIVE_INFINITY, 'bytes per second from 0 on');
+  if (characteristics.rate === 0) {
+    throw new MptcpError('EINVAL', 'wire', { detail: 'rate is 0; to stop a wire, cut() it or set up to false' });
+  }
+  return characteristics;
+}
