@@ -1,0 +1,163 @@
+import { formatAddress, isIPv4, parseAddress, requirePrefix } from '../address.js';
+import type { Link } from '../link/link.js';
+import { openTun, type TunLink } from '../link/tun.js';
+import { NetworkNamespace } from '../netns.js';
+import { Stack } from '../node.js';
+import { parseBytes, UsageError } from './arguments.js';
+
+/** The options for `util.parseArgs` of every command that works over TUN devices. */
+export const TUN_OPTIONS = {
+  tun: { type: 'string', multiple: true },
+  netns: { type: 'string' },
+  setup: { type: 'boolean', default: false },
+  offload: { type: 'boolean', default: false },
+  mtu: { type: 'string', default: '1500' },
+  memory: { type: 'string', default: '256M' },
+} as const;
+
+/** Their part of a command's usage text. */
+export const TUN_USAGE = `  --tun NAME=ADDR/PREFIX[,...][@PEER[,...]]
+                     one path: a TUN device NAME, the address of this stack on it, and the address of the
+                     kernel's end (default: the first other address of the prefix); repeat it for more paths
+  --netns NS         make the devices in the network namespace NS
+  --setup            make the namespace first, let its kernel use every path, and remove it at the end
+  --mtu BYTES        largest packet of the devices (default 1500)
+  --offload          leave checksums and segmentation to the kernel
+  --memory BYTES     memory budget of the stack (default 256M)`;
+
+/** The options as `util.parseArgs` gives them. */
+export interface TunValues {
+  tun?: string[] | undefined;
+  netns?: string | undefined;
+  setup: boolean;
+  offload: boolean;
+  mtu: string;
+  memory: string;
+}
+
+/** One `--tun`: `ADDRESS/PREFIX` of both ends of a device. */
+export interface TunPath {
+  name: string;
+  /** The stack's addresses. */
+  addresses: string[];
+  /** The kernel's addresses. */
+  peers: string[];
+}
+
+/**
+ * Reads `NAME=ADDR/PREFIX[,...][@PEER[,...]]`.
+ * @throws {UsageError}
+ */
+export function parseTun(text: string): TunPath {
+  const match = /^([^=]+)=([^@]+)(?:@(.+))?$/.exec(text);
+  const [, name, own, peer] = match ?? [];
+  if (name === undefined || own === undefined) {
+    throw new UsageError(`--tun ${text}: write NAME=ADDR/PREFIX, such as path0=10.0.1.2/24`);
+  }
+  const addresses = own.split(',');
+  const peers = peer?.split(',') ?? addresses.map((address) => neighbour(text, address));
+  for (const address of addresses) checked(text, address);
+  const both = peers.map((address, index) => {
+    if (address.includes('/')) return address;
+    const prefix = (addresses[index] ?? addresses[0] ?? '').split('/')[1];
+    return `${address}/${prefix}`;
+  });
+  for (const address of both) checked(text, address);
+  return { name, addresses, peers: both };
+}
+
+/** @throws {UsageError} unless it is `ADDR/PREFIX`. */
+function checked(option: string, address: string): { hi: bigint; lo: bigint; bits: number } {
+  if (!address.includes('/')) {
+    throw new UsageError(`--tun ${option}: "${address}" has no prefix length; write it as ${address}/24`);
+  }
+  try {
+    return requirePrefix(address, 'tun');
+  } catch (error) {
+    throw new UsageError(`--tun ${option}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** The first address of the prefix that is not `address`: .1, or .2 where .1 is taken. */
+function neighbour(option: string, address: string): string {
+  const { hi, lo, bits } = checked(option, address);
+  const free = 128 - bits;
+  if (free < 2 || free > 64) {
+    throw new UsageError(`--tun ${option}: name the kernel's address too, as ${option}@PEER`);
+  }
+  const network = (lo >> BigInt(free)) << BigInt(free);
+  const first = network + 1n;
+  return `${formatAddress(hi, first === lo ? first + 1n : first)}/${address.split('/')[1]}`;
+}
+
+/** A stack over TUN devices, and what was set up for it. */
+export interface TunStack {
+  stack: Stack;
+  links: TunLink[];
+  paths: TunPath[];
+  namespace: NetworkNamespace | undefined;
+  /** Ends the stack and removes what `--setup` made. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the devices and a stack over them, with a path-manager endpoint for every address.
+ * @param role what endpoints are for: a server announces its addresses, a client opens subflows from them.
+ * @throws {UsageError | TunError | CommandError}
+ */
+export async function openTunStack(name: string, role: 'signal' | 'subflow', values: TunValues): Promise<TunStack> {
+  if (values.tun === undefined || values.tun.length === 0) {
+    throw new UsageError('no --tun: name at least one path, such as --tun path0=10.0.1.2/24');
+  }
+  if (values.setup && values.netns === undefined) {
+    throw new UsageError('--setup makes the namespace that --netns names; give both');
+  }
+  const paths = values.tun.map(parseTun);
+  const mtu = parseBytes('--mtu', values.mtu);
+  const memory = parseBytes('--memory', values.memory);
+  const { netns, offload } = values;
+  const namespace = values.setup && netns !== undefined ? await NetworkNamespace.create(netns) : undefined;
+  const links: TunLink[] = [];
+  let stack: Stack | undefined;
+  const close = async (): Promise<void> => {
+    stack?.close();
+    for (const link of links) link.close();
+    await namespace?.remove();
+  };
+  try {
+    stack = new Stack({ name, memory, config: { limitSubflows: 8, limitAddAddrAccepted: 8 } });
+    stack.on('linkError', (link: Link, error: Error) => console.error(`path ${link.name} is lost: ${error.message}`));
+    for (const path of paths) {
+      const where = netns === undefined ? {} : { netns };
+      const link = openTun({ name: path.name, addresses: path.peers, mtu, offload, ...where });
+      links.push(link);
+      stack.addLink(link, { addresses: path.addresses });
+    }
+    if (namespace !== undefined) await prepareKernel(namespace, paths);
+    for (const path of paths) {
+      for (const address of path.addresses) stack.addEndpoint({ address: bare(address), [role]: true });
+    }
+    return { stack, links, paths, namespace, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Lets the kernel of the namespace use every path: limits, an endpoint for each device, routes by source address. */
+async function prepareKernel(namespace: NetworkNamespace, paths: readonly TunPath[]): Promise<void> {
+  await namespace.ip('mptcp', 'limits', 'set', 'subflow', '8', 'add_addr_accepted', '8');
+  for (const [index, path] of paths.entries()) {
+    for (const peer of path.peers) await namespace.routeBySource(bare(peer), path.name, TABLE_FIRST + index);
+  }
+}
+
+const TABLE_FIRST = 100;
+
+/** `ADDR/PREFIX` without the prefix, the address written the usual way. */
+export function bare(prefixed: string): string {
+  const literal = prefixed.split('/')[0] ?? '';
+  const address = parseAddress(literal);
+  if (address === undefined) throw new UsageError(`"${literal}" is no IP address`);
+  return isIPv4(address) ? literal : formatAddress(address.hi, address.lo);
+}
