@@ -1,4 +1,4 @@
-/* Test-only entry: what test/wire/ calls of wire/, crypto/ and session/keys. No part of the shipped module. */
+/* Test-only entry: what test/wire/ calls of wire/, crypto/ and wire/keys. No part of the shipped module. */
 import { Options, options } from '../wire/options';
 import { Packet, packet } from '../wire/packet';
 import { Segment, segment } from '../wire/segment';
@@ -7,7 +7,6 @@ export { hmacSha256 } from '../crypto/hmac';
 export { chacha20Block, randomSeed, randomU32, randomU64 } from '../crypto/random';
 export { sha256 } from '../crypto/sha256';
 export { sipHash } from '../crypto/siphash';
-export { addAddressHmac, joinHmac, keyIdsn, keyToken } from '../session/keys';
 export {
   checksumFold,
   checksumFoldPartial,
@@ -19,6 +18,7 @@ export {
   sumWord64,
 } from '../wire/checksum';
 export { buildEchoReply } from '../wire/icmp';
+export { addAddressHmac, joinHmac, keyIdsn, keyToken } from '../wire/keys';
 export {
   dssLength,
   writeAddAddr,

@@ -102,6 +102,7 @@ describe.each(VARIANTS)('IP packets (%s)', (variant) => {
     ['an extension header and then nothing', extension(43, 0, ...PADDING_6), { next: 60 }, HEADER],
     ['no bytes where a header should be', [], { next: 60 }, HEADER],
     ['an option beyond its header', [...extension(6, 0, 1, 5, 0, 0, 0, 0), ...segment6], { next: 60 }, HEADER],
+    ['an option beyond the packet', extension(6, 0, 1, 5, 0, 0, 0, 0), { next: 60 }, HEADER],
     ['an option cut after its type', [...extension(6, 0, 1, 3, 0, 0, 0, 5), ...segment6], { next: 60 }, HEADER],
     ['an unknown option to skip', [...extension(6, 0, 0x1e, 4, 0, 0, 0, 0), ...segment6], { next: 60 }, GOOD],
     ['an unknown option to discard at', [...extension(6, 0, 0x5e, 4, 0, 0, 0, 0), ...segment6], { next: 60 }, HEADER],

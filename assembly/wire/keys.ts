@@ -1,8 +1,8 @@
 /* What is derived from the keys of a connection (RFC 8684). Keys and nonces are hashed in network byte order. */
 import { hmacSha256 } from '../crypto/hmac';
 import { SHA256_BYTES, sha256 } from '../crypto/sha256';
-import { isV4 } from '../wire/address';
-import { loadBe32, loadBe64, storeBe16, storeBe32, storeBe64 } from '../wire/bytes';
+import { isV4 } from './address';
+import { loadBe32, loadBe64, storeBe16, storeBe32, storeBe64 } from './bytes';
 
 const keys: usize = memory.data(16);
 const message: usize = memory.data(24);
