@@ -1,0 +1,88 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, get, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { PcapngWriter } from '../../host/link/pcapng.js';
+import { StackAgent, serveHttp } from '../../host/net/http.js';
+import { megabits, milliseconds, seconds } from '../../host/sim/network.js';
+import { makePair, payload, readAll, SERVER } from './pair.js';
+
+const tshark = spawnSync('tshark', ['--version']).status === 0;
+
+/** Everything tshark can find wrong with Multipath TCP, and with the options and checksums around it. */
+const EXPERTS = [
+  'mptcp.connection.echoed_key_mismatch',
+  'mptcp.connection.missing_algorithm',
+  'mptcp.connection.unsupported_algorithm',
+  'mptcp.dss.infinite_mapping',
+  'mptcp.dss.missing_mapping',
+  'tcp.option.len.invalid',
+  'tcp.checksum.status == "Bad"',
+  'ip.checksum.status == "Bad"',
+  '_ws.malformed',
+];
+
+/** A download by HTTP over two bad paths, one of which goes away and comes back; returns what the client saw. */
+async function capture(seed: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const writer = new PcapngWriter({ write: (bytes) => chunks.push(Buffer.from(bytes)) });
+  const wire = { rate: megabits(20), loss: 0.005, jitter: milliseconds(2), reorder: 0.01, duplicate: 0.005 };
+  const { network, client, server, wires } = makePair({ seed, paths: 2, wire, capture: writer });
+  const data = payload(1_000_000);
+  await network.run(async () => {
+    const http = createServer((_request, response) => {
+      response.sendDate = false;
+      response.end(data);
+    });
+    const listening = serveHttp(server, http, { port: 80 });
+    network.at(network.now + milliseconds(150), () => wires[0]?.cut());
+    network.at(network.now + milliseconds(900), () => wires[0]?.mend());
+    const agent = new StackAgent(client, { keepAlive: true });
+    for (let index = 0; index < 2; index++) {
+      const outgoing = get({ host: SERVER, port: 80, agent });
+      const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+      expect((await readAll(response)).equals(data)).toBe(true);
+    }
+    agent.destroy();
+    listening.close();
+    await network.sleep(seconds(5));
+  }, seconds(300));
+  network.close();
+  writer.close();
+  return Buffer.concat(chunks);
+}
+
+describe('a simulation', () => {
+  it('repeats from its seed, byte for byte', async () => {
+    const first = await capture(11);
+    const second = await capture(11);
+    const other = await capture(12);
+    expect(first.length).toBeGreaterThan(2_000_000);
+    const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+    expect(hash(second)).toBe(hash(first));
+    expect(hash(other)).not.toBe(hash(first));
+  });
+
+  it.skipIf(!tshark)('makes captures without a warning about Multipath TCP (needs tshark)', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'capture-'));
+    try {
+      const path = join(folder, 'pair.pcapng');
+      writeFileSync(path, await capture(13));
+      const preferences = ['mptcp.analyze_mappings:TRUE', 'tcp.check_checksum:TRUE', 'ip.check_checksum:TRUE'];
+      const read = (filter: string): string => {
+        const options = preferences.flatMap((preference) => ['-o', preference]);
+        const { stdout, stderr, status } = spawnSync('tshark', ['-r', path, '-Y', filter, ...options]);
+        expect([status, stderr.toString().replace(/^Running as user.*\n/, '')]).toEqual([0, '']);
+        return stdout.toString();
+      };
+      for (const expert of EXPERTS) expect([expert, read(expert)]).toEqual([expert, '']);
+      expect(read('tcp.options.mptcp.subtype == 1').split('\n').length).toBeGreaterThan(3);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

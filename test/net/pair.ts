@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { expect } from 'vitest';
+import type { Config } from '../../host/config.js';
+import type { PcapngWriter } from '../../host/link/pcapng.js';
+import type { Server } from '../../host/net/server.js';
+import type { Socket } from '../../host/net/socket.js';
+import type { Stack } from '../../host/net/stack.js';
+import { milliseconds, Network, seconds } from '../../host/sim/network.js';
+import type { Wire, WireCharacteristics } from '../../host/sim/wire.js';
+
+export const SERVER = '10.0.1.1';
+export const CLIENT = '10.0.1.2';
+const MEMORY = 16 * 1024 * 1024;
+
+export interface PairOptions {
+  readonly seed?: number;
+  /** Wires between the two; the client joins over all of them. Default 1. */
+  readonly paths?: number;
+  readonly wire?: Partial<WireCharacteristics>;
+  readonly config?: Config;
+  readonly clientConfig?: Config;
+  readonly serverConfig?: Config;
+  readonly memory?: number;
+  /** Where what the client sees is written down. */
+  readonly capture?: PcapngWriter;
+  readonly ipv6?: boolean;
+}
+
+/** Two stacks joined by one or more wires, path N with the addresses 10.0.N.1 (server) and 10.0.N.2 (client). */
+export interface Pair {
+  readonly network: Network;
+  readonly client: Stack;
+  readonly server: Stack;
+  readonly wires: readonly Wire[];
+}
+
+export function makePair(options: PairOptions = {}): Pair {
+  const network = new Network({ seed: options.seed ?? 1 });
+  const memory = options.memory ?? MEMORY;
+  const client = network.host('client', { memory, config: { ...options.config, ...options.clientConfig } });
+  const server = network.host('server', { memory, config: { ...options.config, ...options.serverConfig } });
+  const wires: Wire[] = [];
+  const address = (path: number, host: number): string =>
+    options.ipv6 === true ? `fd00:${path}::${host}` : `10.0.${path}.${host}`;
+  for (let path = 1; path <= (options.paths ?? 1); path++) {
+    const bits = options.ipv6 === true ? 64 : 24;
+    const wire = network.wire({
+      name: `path${path}`,
+      delay: milliseconds(5),
+      ...options.wire,
+      a: {
+        at: client,
+        addresses: [`${address(path, 2)}/${bits}`],
+        ...(options.capture === undefined ? {} : { capture: options.capture }),
+      },
+      b: { at: server, addresses: [`${address(path, 1)}/${bits}`] },
+    });
+    wires.push(wire);
+    if (path > 1) {
+      client.addEndpoint({ address: address(path, 2), subflow: true });
+      server.addEndpoint({ address: address(path, 1), signal: true });
+    }
+  }
+  if (wires.length > 1) {
+    client.set('limitSubflows', 8);
+    client.set('limitAddAddrAccepted', 8);
+    server.set('limitSubflows', 8);
+  }
+  return { network, client, server, wires };
+}
+
+/** Runs `test` on a pair for at most so many seconds of its time, then sees that both stacks gave everything back. */
+export async function withPair(
+  options: PairOptions,
+  test: (pair: Pair) => Promise<void>,
+  limit = seconds(600),
+): Promise<void> {
+  const pair = makePair(options);
+  try {
+    await pair.network.run(() => test(pair), limit);
+    await expectReleased(pair);
+  } finally {
+    pair.network.close();
+  }
+}
+
+/** Waits until closed connections are forgotten, then expects the pools to be as they were at the beginning. */
+export async function expectReleased({ network, client, server }: Pair): Promise<void> {
+  await network.advance(seconds(400));
+  for (const stack of [client, server]) {
+    const { pages, pagesFree, pagesPools, ...used } = stack.pools();
+    const left = Object.entries(used).filter(([, count]) => count !== 0);
+    expect({ stack: stack.name, left }).toEqual({ stack: stack.name, left: [] });
+    expect(pagesFree + pagesPools).toBe(pages);
+  }
+}
+
+/** A server that listens on port 80. */
+export async function listen(stack: Stack, listener: (socket: Socket) => void, port = 80): Promise<Server> {
+  const server = stack.createServer(listener);
+  server.listen(port);
+  await once(server, 'listening');
+  return server;
+}
+
+/** Bytes that repeat from a seed and nowhere else. */
+export function payload(length: number, seed = 7): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let state = seed >>> 0 || 1;
+  for (let index = 0; index < length; index++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[index] = state >>> 24;
+  }
+  return bytes;
+}
+
+export async function readAll(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { Socket } from '../../host/net/socket.js';
+import { megabits, milliseconds, seconds } from '../../host/sim/network.js';
+import { Random } from '../../host/sim/random.js';
+import type { WireCharacteristics } from '../../host/sim/wire.js';
+import { expectReleased, listen, makePair, payload, readAll, SERVER } from './pair.js';
+
+const SEEDS = 200;
+
+interface Scenario {
+  readonly seed: number;
+  readonly paths: number;
+  readonly plain: boolean;
+  readonly checksum: boolean;
+  readonly congestion: 'lia' | 'reno';
+  readonly wires: Partial<WireCharacteristics>[];
+  readonly up: number;
+  readonly down: number;
+}
+
+function draw(seed: number): Scenario {
+  const random = new Random(seed, 'scenario');
+  const paths = 1 + (seed % 2);
+  return {
+    seed,
+    paths,
+    plain: paths === 1 && random.chance(0.5),
+    checksum: random.chance(0.3),
+    congestion: random.chance(0.5) ? 'lia' : 'reno',
+    wires: Array.from({ length: paths }, () => ({
+      rate: random.chance(0.3) ? Number.POSITIVE_INFINITY : megabits(random.between(5, 100)),
+      delay: milliseconds(random.between(1, 40)),
+      jitter: random.chance(0.5) ? milliseconds(random.between(0, 10)) : 0,
+      queue: random.between(20_000, 200_000),
+      loss: random.chance(0.8) ? random.fraction() * 0.05 : 0,
+      reorder: random.chance(0.6) ? random.fraction() * 0.05 : 0,
+      reorderDelay: milliseconds(random.between(1, 30)),
+      duplicate: random.chance(0.6) ? random.fraction() * 0.05 : 0,
+    })),
+    up: random.between(0, 120_000),
+    down: random.between(1, 200_000),
+  };
+}
+
+/** Sends both ways at once; the bytes must arrive once, in order and completely. */
+async function transfer(scenario: Scenario): Promise<void> {
+  const { seed, paths, plain, checksum, congestion } = scenario;
+  const pair = makePair({ seed, paths, memory: 8 << 20, config: { checksumEnabled: checksum, congestion } });
+  const { network, client, server, wires } = pair;
+  try {
+    for (const [index, wire] of wires.entries()) wire.set(scenario.wires[index] ?? {});
+    const up = payload(scenario.up, seed + 1);
+    const down = payload(scenario.down, seed + 2);
+    await network.run(async () => {
+      const listening = await listen(server, () => undefined);
+      const socket = client.connect({ port: 80, host: SERVER, mptcp: !plain });
+      const [peer] = (await once(listening, 'connection')) as [Socket];
+      peer.end(down);
+      socket.end(up);
+      const [atServer, atClient] = await Promise.all([readAll(peer), readAll(socket)]);
+      expect(atServer.equals(up)).toBe(true);
+      expect(atClient.equals(down)).toBe(true);
+      listening.close();
+    }, seconds(900));
+    await expectReleased(pair);
+  } finally {
+    network.close();
+  }
+}
+
+describe('pairs of stacks under loss, reordering and duplication', () => {
+  const step = 20;
+  for (let first = 1; first <= SEEDS; first += step) {
+    it(`lose, repeat and exchange no byte: seeds ${first} to ${first + step - 1}`, { timeout: 120_000 }, async () => {
+      const failures: unknown[] = [];
+      for (let seed = first; seed < first + step; seed++) {
+        const scenario = draw(seed);
+        await transfer(scenario).catch((error: unknown) => failures.push({ scenario, error }));
+      }
+      expect(failures).toEqual([]);
+    });
+  }
+});
