@@ -44,7 +44,8 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     // What parseArgs of node:util finds wrong is the user's to mend as well.
     if (error instanceof TypeError && `${(error as NodeJS.ErrnoException).code}`.startsWith('ERR_PARSE_ARGS_')) {
-      throw new UsageError(`${error.message}; mptcp help ${command.name} tells what can be given`, { cause: error });
+      const [line] = error.message.split('\n');
+      throw new UsageError(`${line} mptcp help ${command.name} tells what can be given`, { cause: error });
     }
     throw error;
   }
