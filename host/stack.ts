@@ -292,8 +292,7 @@ export class StackBase extends EventEmitter {
     for (const entry of this.#links) entry.link.close();
     this.#links.length = 0;
     this.#holders = 0;
-    this.#letGo?.();
-    this.#letGo = undefined;
+    this.#letGoWhenQuiet();
   }
 
   /** Has the events of a connection or listener told to `sink` until {@link unwatch}. */
@@ -305,7 +304,7 @@ export class StackBase extends EventEmitter {
     this.#sinks.delete(handle);
   }
 
-  /** Keeps the process alive until {@link release} was called as often. */
+  /** Keeps the process alive until {@link release} was called as often, and closing connections have sent the rest. */
   hold(): void {
     if (this.#closed) return;
     this.#holders++;
@@ -315,8 +314,17 @@ export class StackBase extends EventEmitter {
   release(): void {
     if (this.#holders === 0) return;
     this.#holders--;
-    if (this.#holders > 0) return;
-    this.#letGo?.();
+    this.#letGoWhenQuiet();
+  }
+
+  /** A kernel would send what a socket left behind after its process ended; here the process has to wait for that. */
+  #letGoWhenQuiet(): void {
+    if (this.#holders > 0 || this.#letGo === undefined) return;
+    if (!this.#closed) {
+      const { connections, listeners } = this.core.poolInfo();
+      if (connections + listeners > this.#sinks.size) return;
+    }
+    this.#letGo();
     this.#letGo = undefined;
   }
 
@@ -357,6 +365,7 @@ export class StackBase extends EventEmitter {
     } finally {
       this.#turning = false;
     }
+    this.#letGoWhenQuiet();
     if (more || this.#again) this.#scheduleLater();
     else this.#arm();
   }
