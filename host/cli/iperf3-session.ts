@@ -197,7 +197,9 @@ class Stream {
       while (this.#running && this.socket.write(bulk)) this.bytes += bulk.length;
       if (this.#running) this.bytes += bulk.length;
     };
-    this.socket.on('drain', fill);
+    // A peer that takes everything at once would keep this in the same turn of the loop for ever, and the end of the
+    // test on the control connection would go unheard.
+    this.socket.on('drain', () => setImmediate(fill));
     fill();
   }
 
