@@ -1,0 +1,119 @@
+import { PAGE_BYTES } from '../abi';
+import { pageTake } from './pages';
+import { regionTake } from './region';
+
+/**
+ * A pool of objects of one size, cut from buffer pages. Pages of a pool stay with it.
+ *
+ * Every object begins with two words:
+ *
+ *   +0  u32 next     the free list while it is free, any list of its owner while it is not
+ *   +4  u32 handle   pools with handles: generation << 21 | kind << 20 | index, kept when the object is freed;
+ *                    other pools: free for use
+ *
+ * The rest is cleared when an object is taken.
+ */
+@unmanaged
+export class Pool {
+  free: usize;
+  directory: usize;
+  stride: u32;
+  /** log2 of the objects in a page. */
+  shift: u32;
+  live: u32;
+  pages: u32;
+  /** Objects made so far; indices are below it. */
+  slots: u32;
+  /** 0 or 1 for pools with handles, NO_HANDLES for others. */
+  kind: u32;
+  limit: u32;
+}
+
+export const NO_HANDLES: u32 = 2;
+const INDEX_BITS: u32 = 20;
+const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+const KIND_BIT: u32 = 1 << INDEX_BITS;
+const GENERATION_ONE: u32 = 1 << (INDEX_BITS + 1);
+const GENERATION_MASK: u32 = 0x7fffffff & ~(GENERATION_ONE - 1);
+
+/** Prepares a pool; `stride` is a power of two, at least 16 and at most PAGE_BYTES. */
+export function poolOpen(pool: Pool, stride: u32, kind: u32): void {
+  pool.free = 0;
+  pool.stride = stride;
+  pool.shift = <u32>ctz<u32>(<u32>PAGE_BYTES / stride);
+  pool.live = 0;
+  pool.pages = 0;
+  pool.slots = 0;
+  pool.kind = kind;
+  pool.directory = 0;
+  pool.limit = 0;
+}
+
+/** Gives a pool with handles the directory that finds an object by its index. Call it before pagesOpen(). */
+export function poolDirectory(pool: Pool, pagesAtMost: u32): void {
+  pool.limit = pagesAtMost;
+  pool.directory = regionTake(<usize>pagesAtMost * 4);
+}
+
+/** An object, cleared but for its first two words, or 0 when the budget is used up. */
+export function poolTake(pool: Pool): usize {
+  if (pool.free == 0 && !poolGrow(pool)) return 0;
+  const object = pool.free;
+  pool.free = <usize>load<u32>(object);
+  store<u32>(object, 0);
+  memory.fill(object + 8, 0, pool.stride - 8);
+  pool.live++;
+  return object;
+}
+
+export function poolFree(pool: Pool, object: usize): void {
+  if (pool.kind != NO_HANDLES) {
+    const handle = load<u32>(object, 4);
+    let generation = (handle + GENERATION_ONE) & GENERATION_MASK;
+    if (generation == 0) generation = GENERATION_ONE;
+    store<u32>(object, generation | (handle & (GENERATION_ONE - 1)), 4);
+    // A free object is told from a live one of the same generation by its cleared third word.
+    store<u32>(object, 0, 8);
+  }
+  store<u32>(object, <u32>pool.free);
+  pool.free = object;
+  pool.live--;
+}
+
+/** The live object of a handle, or 0 when the handle is stale, of another kind, or was never given out. */
+export function poolFind(pool: Pool, handle: i32): usize {
+  if (handle <= 0) return 0;
+  const bits = <u32>handle;
+  if (((bits & KIND_BIT) != 0 ? 1 : 0) != pool.kind) return 0;
+  const object = poolAt(pool, bits & INDEX_MASK);
+  if (object == 0 || load<u32>(object, 4) != bits || load<u32>(object, 8) == 0) return 0;
+  return object;
+}
+
+/** The object of an index, live or free, or 0 for an index never used. */
+export function poolAt(pool: Pool, index: u32): usize {
+  if (index >= pool.slots) return 0;
+  const page = <usize>load<u32>(pool.directory + ((<usize>index >> pool.shift) << 2));
+  return page + <usize>(index & ((1 << pool.shift) - 1)) * pool.stride;
+}
+
+function poolGrow(pool: Pool): bool {
+  if (pool.kind != NO_HANDLES && (pool.pages >= pool.limit || pool.slots > INDEX_MASK)) return false;
+  const page = pageTake();
+  if (page == 0) return false;
+  const count = 1 << pool.shift;
+  if (pool.kind != NO_HANDLES) store<u32>(pool.directory + (<usize>pool.pages << 2), <u32>page);
+  pool.pages++;
+  for (let i = count - 1; i >= 0; i--) {
+    const object = page + <usize>i * pool.stride;
+    store<u32>(object, <u32>pool.free);
+    if (pool.kind != NO_HANDLES) {
+      store<u32>(object, GENERATION_ONE | (pool.kind << INDEX_BITS) | (pool.slots + <u32>i), 4);
+      store<u32>(object, 0, 8);
+    }
+    pool.free = object;
+  }
+  pool.slots += <u32>count;
+  return true;
+}
+

@@ -1,0 +1,52 @@
+import { SUBFLOW_BACKUP_LOCAL, SUBFLOW_BACKUP_REMOTE } from '../abi';
+import { Connection } from '../state/connection';
+import { Subflow, canCarryData, inFlight, unsentBytes } from '../state/subflow';
+import { linkAt } from '../state/link';
+
+/** Which subflow gets the next bytes of a connection. Every scheduler answers schedule(); it never sends. */
+
+/**
+ * The subflow for the next bytes, or 0 when none has room. `avoid` is the id of a subflow that holds them already, 0
+ * for none. Backup subflows are taken only when no other is usable (RFC 8684 section 3.3.8).
+ */
+export function schedule(connection: Connection, avoid: u32): usize {
+  let best: usize = 0;
+  let bestRtt: u32 = 0xffffffff;
+  let regular = false;
+  let backup: usize = 0;
+  let backupRtt: u32 = 0xffffffff;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const subflow = changetype<Subflow>(at);
+    if (!canCarryData(subflow) || subflow.stale != 0 || linkAt(subflow.link).up == 0) continue;
+    if (avoid != 0 && subflow.id == avoid) continue;
+    const isBackup = (subflow.flags & (SUBFLOW_BACKUP_LOCAL | SUBFLOW_BACKUP_REMOTE)) != 0;
+    // A subflow in backoff does not keep the backups waiting.
+    if (!isBackup && subflow.backoff == 0) regular = true;
+    if (subflowRoom(subflow) == 0) continue;
+    const rtt = subflow.srtt;
+    if (isBackup) {
+      if (rtt < backupRtt) {
+        backup = at;
+        backupRtt = rtt;
+      }
+    } else if (rtt < bestRtt) {
+      best = at;
+      bestRtt = rtt;
+    }
+  }
+  if (best != 0) return best;
+  return regular ? 0 : backup;
+}
+
+/** Bytes a subflow may be given now: what congestion window and its peer's window leave beyond what it holds. */
+export function subflowRoom(subflow: Subflow): u32 {
+  const pending = unsentBytes(subflow);
+  const flight = inFlight(subflow) + subflow.lostBytes + pending;
+  // With an empty pipe one segment is always allowed.
+  const room: u32 = flight == 0 ? max<u32>(subflow.cwnd, subflow.mss) : subflow.cwnd > flight ? subflow.cwnd - flight : 0;
+  const window = subflow.sndUna + subflow.sndWindow - subflow.seqEnd;
+  if (<i32>window <= 0) return 0;
+  const both = min<u32>(room, window);
+  // Less than a segment is not worth a map while an ACK may bring room for a whole one.
+  return flight != 0 && both < subflow.mss ? 0 : both;
+}

@@ -1,0 +1,217 @@
+import {
+  CONFIG_CLOSE_TIMEOUT,
+  CONNECTION_CLOSED,
+  CONNECTION_CLOSING,
+  CONNECTION_CONNECTING,
+  COUNTER_MPTCP_MPCurrEstab,
+  ERR_ABORTED,
+  ERR_REFUSED,
+  ERR_RESET,
+  ERR_TIMED_OUT,
+  EVENT_CLOSED,
+  EVENT_SUBFLOW_CLOSED,
+  SUBFLOW_INITIAL,
+  TCP_CLOSED,
+  TCP_SYN_RECEIVED,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from '../abi';
+import { poolFree } from '../memory/pool';
+import { rangeClear } from '../memory/ranges';
+import { timerCancel } from '../memory/wheel';
+import { pathsClear } from '../paths/manager';
+import { subflowDetach } from '../paths/subflows';
+import { now } from '../state/clock';
+import { config } from '../state/config';
+import { Connection, connectionPool, connectionTimer, rcvRanges, readableBytes } from '../state/connection';
+import { countBy } from '../state/counters';
+import { eventListener, eventNotice, eventRaise, eventsForget } from '../state/events';
+import { Listener } from '../state/listener';
+import { JOIN_WAIT_HMAC, RST_FASTCLOSE, RST_PLAIN, Subflow, ownerOf } from '../state/subflow';
+import { closeSending, resetDue, subflowDestroy, subflowRelease } from '../tcp/close';
+import { timersArm } from '../tcp/timers';
+import { bufferClear } from './buffer';
+import { pushLater, reinject, sendClear } from './send';
+import { sessionArm } from './timer';
+import { tokenRemove } from './tokens';
+
+/** How connections and their subflows end (RFC 8684 sections 3.3.3, 3.5 and 3.6). */
+
+/** Ends the sending side behind what was written. */
+export function sessionShutdown(connection: Connection): void {
+  if (connection.finState != 0 || connection.state == CONNECTION_CLOSED) return;
+  connection.finState = 1;
+  if (connection.state != CONNECTION_CONNECTING) connection.state = <u8>CONNECTION_CLOSING;
+  pushLater(connection);
+}
+
+/** The application gives up its handle: the rest goes on without it, or is aborted when it left bytes unread. */
+export function sessionClose(connection: Connection): void {
+  const unread = readableBytes(connection) > 0;
+  orphan(connection);
+  if (connection.state == CONNECTION_CLOSED) {
+    settle(connection);
+    return;
+  }
+  if (unread || connection.state == CONNECTION_CONNECTING) {
+    sessionAbort(connection, ERR_ABORTED);
+    return;
+  }
+  sessionShutdown(connection);
+  connection.closeAt = now() + config(CONFIG_CLOSE_TIMEOUT);
+  sessionArm(connection);
+}
+
+/** Resets everything at once: MP_FASTCLOSE on every subflow, or RST. */
+export function sessionAbort(connection: Connection, error: i32): void {
+  if (connection.state == CONNECTION_CLOSED) {
+    settle(connection);
+    return;
+  }
+  const reason = connection.multipath != 0 && connection.confirmed != 0 ? RST_FASTCLOSE : RST_PLAIN;
+  finish(connection, error);
+  let at = connection.subflows;
+  while (at != 0) {
+    const subflow = changetype<Subflow>(at);
+    at = subflow.next;
+    if (subflow.state == TCP_TIME_WAIT) sessionSubflowTimeWait(subflow);
+    else if (subflow.state == TCP_SYN_SENT || subflow.state == TCP_CLOSED) sessionSubflowClosed(subflow, error);
+    else resetDue(subflow, reason);
+  }
+  settle(connection);
+}
+
+/** A subflow is over: its unacknowledged bytes go to others, or the connection ends with it. */
+export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
+  if (subflow.owner == 0) {
+    subflowDestroy(subflow);
+    return;
+  }
+  const connection = ownerOf(subflow);
+  const established = subflow.state != TCP_SYN_SENT && subflow.state != TCP_SYN_RECEIVED;
+  const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
+  if (!initial && connection.extraSubflows > 0) connection.extraSubflows--;
+  if (connection.multipath != 0) reinject(connection, subflow, true);
+  if (established && subflow.join != JOIN_WAIT_HMAC) eventNotice(connection, EVENT_SUBFLOW_CLOSED, error, subflow.id);
+  if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
+  subflowDetach(connection, subflow);
+  subflowDestroy(subflow);
+  if (connection.subflows == 0 && connection.state != CONNECTION_CLOSED) {
+    // With nothing left that could carry it the connection is over; orderly only if both ends had been reached.
+    let reason = error;
+    if (connection.state == CONNECTION_CONNECTING && error == ERR_RESET) reason = ERR_REFUSED;
+    if (reason == 0) reason = isOver(connection) ? 0 : ERR_RESET;
+    finish(connection, reason);
+  }
+  settle(connection);
+}
+
+/** A subflow entered TIME-WAIT: it needs its connection no more. */
+export function sessionSubflowTimeWait(subflow: Subflow): void {
+  if (subflow.owner == 0) return;
+  const connection = ownerOf(subflow);
+  if ((subflow.flags & SUBFLOW_INITIAL) == 0 && connection.extraSubflows > 0) connection.extraSubflows--;
+  if (connection.multipath != 0) reinject(connection, subflow, true);
+  subflowRelease(subflow);
+  eventNotice(connection, EVENT_SUBFLOW_CLOSED, 0, subflow.id);
+  if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
+  subflowDetach(connection, subflow);
+  sessionProgress(connection);
+  if (connection.subflows == 0 && connection.state != CONNECTION_CLOSED)
+    finish(connection, isOver(connection) ? 0 : ERR_RESET);
+  settle(connection);
+}
+
+/** Both ends of the stream may have been reached: then subflows are closed and the application is told. */
+export function sessionProgress(connection: Connection): void {
+  if (connection.state == CONNECTION_CLOSED) return;
+  if (connection.rcvFinState == 2 && connection.state != CONNECTION_CONNECTING) connection.state = <u8>CONNECTION_CLOSING;
+  if (!isOver(connection)) return;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const subflow = changetype<Subflow>(at);
+    if (connection.multipath != 0) closeSending(subflow);
+    // A peer that never answers the FIN must not hold it for ever.
+    if (subflow.stateAt == 0) {
+      subflow.stateAt = now() + config(CONFIG_CLOSE_TIMEOUT);
+      timersArm(subflow);
+    }
+  }
+  finish(connection, 0);
+}
+
+/** The deadline of an orphan, or of a connection whose peer went silent while closing. */
+export function sessionCloseExpired(connection: Connection): void {
+  connection.closeAt = 0;
+  sessionAbort(connection, ERR_TIMED_OUT);
+}
+
+/** Frees a connection that nobody refers to any more. */
+export function settle(connection: Connection): void {
+  if (connection.live == 0 || connection.state != CONNECTION_CLOSED) return;
+  if (connection.orphaned == 0 || connection.subflows != 0) return;
+  timerCancel(connectionTimer(connection));
+  eventsForget(connection);
+  sendClear(connection);
+  bufferClear(connection);
+  rangeClear(rcvRanges(connection));
+  pathsClear(connection);
+  tokenRemove(connection);
+  connection.live = 0;
+  poolFree(connectionPool, changetype<usize>(connection));
+}
+
+/** Takes a connection from the accept queue of its listener. */
+export function leaveListener(connection: Connection): void {
+  if (connection.listener == 0) return;
+  const listener = changetype<Listener>(connection.listener);
+  connection.listener = 0;
+  listener.pending--;
+  if (connection.acceptQueued == 0) return;
+  connection.acceptQueued = 0;
+  let before: usize = 0;
+  for (let at = listener.acceptHead; at != 0; at = changetype<Connection>(at).acceptNext) {
+    if (at == changetype<usize>(connection)) {
+      if (before == 0) listener.acceptHead = connection.acceptNext;
+      else changetype<Connection>(before).acceptNext = connection.acceptNext;
+      if (listener.acceptTail == at) listener.acceptTail = before;
+      return;
+    }
+    before = at;
+  }
+}
+
+/** An established connection waits to be accepted. */
+export function joinAcceptQueue(connection: Connection): void {
+  const listener = changetype<Listener>(connection.listener);
+  connection.acceptQueued = 1;
+  connection.acceptNext = 0;
+  if (listener.acceptTail != 0) changetype<Connection>(listener.acceptTail).acceptNext = changetype<usize>(connection);
+  else listener.acceptHead = changetype<usize>(connection);
+  listener.acceptTail = changetype<usize>(connection);
+  eventListener(listener);
+}
+
+function orphan(connection: Connection): void {
+  eventsForget(connection);
+  connection.orphaned = 1;
+}
+
+function isOver(connection: Connection): bool {
+  return connection.finState == 3 && connection.rcvFinState == 2;
+}
+
+function finish(connection: Connection, error: i32): void {
+  if (connection.multipath != 0 && connection.confirmed != 0) countBy(COUNTER_MPTCP_MPCurrEstab, -1);
+  connection.state = <u8>CONNECTION_CLOSED;
+  connection.error = error;
+  connection.rtxAt = 0;
+  connection.closeAt = 0;
+  connection.signalAt = 0;
+  if (error != 0) sendClear(connection);
+  // Nobody will ever accept a connection that ended in its handshake; one that waits to be accepted is still shown.
+  if (connection.listener != 0 && connection.acceptQueued == 0) {
+    leaveListener(connection);
+    orphan(connection);
+  }
+  eventRaise(connection, EVENT_CLOSED);
+}

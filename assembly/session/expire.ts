@@ -1,0 +1,84 @@
+import { CONFIG_STALE_LOSS_CNT, COUNTER_MPTCP_SubflowStale, ERR_TIMED_OUT } from '../abi';
+import { congestionLoss, congestionTimeout } from '../congestion/control';
+import { signalsExpire } from '../paths/manager';
+import { now } from '../state/clock';
+import { config } from '../state/config';
+import { Connection } from '../state/connection';
+import { count } from '../state/counters';
+import { Subflow, canCarryData, ownerOf } from '../state/subflow';
+import { subflowExpire } from '../tcp/expire';
+import { ackNow, readyAdd } from '../tcp/ready';
+import {
+  SIGNAL_CLOSED,
+  SIGNAL_RECOVERY,
+  SIGNAL_SYN_TIMEOUT,
+  SIGNAL_TIMED_OUT,
+  SIGNAL_TIMEOUT,
+} from '../tcp/signals';
+import { sessionCloseExpired, sessionSubflowClosed } from './closing';
+import { synTimedOut } from './open';
+import { controlSubflow, pushLater, reinject, reinjectFront } from './send';
+import { sessionArm } from './timer';
+
+/** What happens when time passes: on a subflow, and on a connection. */
+
+export function expireSubflow(subflow: Subflow): void {
+  const signals = subflowExpire(subflow);
+  if ((signals & SIGNAL_CLOSED) != 0) {
+    sessionSubflowClosed(subflow, (signals & SIGNAL_TIMED_OUT) != 0 ? ERR_TIMED_OUT : 0);
+    return;
+  }
+  if (subflow.owner == 0) return;
+  if ((signals & SIGNAL_SYN_TIMEOUT) != 0) synTimedOut(subflow);
+  if ((signals & SIGNAL_RECOVERY) != 0) congestionLoss(subflow);
+  if ((signals & SIGNAL_TIMEOUT) != 0) {
+    congestionTimeout(subflow);
+    stalled(ownerOf(subflow), subflow);
+  }
+}
+
+export function expireConnection(connection: Connection): void {
+  const time = now();
+  if (connection.signalAt != 0 && connection.signalAt <= time) signalsExpire(connection);
+  if (connection.rtxAt != 0 && connection.rtxAt <= time) dataTimeout(connection);
+  if (connection.closeAt != 0 && connection.closeAt <= time) {
+    sessionCloseExpired(connection);
+    return;
+  }
+  sessionArm(connection);
+}
+
+/** A subflow's timer ran out: what it holds goes to others at once; after several times it gets nothing new. */
+export function stalled(connection: Connection, subflow: Subflow): void {
+  if (connection.multipath == 0) return;
+  if (subflow.stale == 0 && <i64>subflow.backoff >= config(CONFIG_STALE_LOSS_CNT) && connection.subflowCount > 1) {
+    subflow.stale = 1;
+    count(COUNTER_MPTCP_SubflowStale);
+  }
+  reinject(connection, subflow, false);
+}
+
+/** RFC 8684 section 3.3.6: nothing was acknowledged at data level for long. */
+function dataTimeout(connection: Connection): void {
+  connection.rtxAt = 0;
+  if (connection.rtxBackoff < 16) connection.rtxBackoff++;
+  reinjectFront(connection);
+  if (connection.finState == 2 && connection.multipath != 0) {
+    // The DATA_FIN, or its acknowledgment, was lost.
+    const carrier = controlSubflow(connection);
+    if (carrier != 0) {
+      connection.dataFinDue = 1;
+      ackNow(changetype<Subflow>(carrier));
+    }
+  }
+  if (connection.sndNxt != connection.sndEnd) {
+    // Bytes wait and nothing is in flight: the window is closed, and its opening may have been lost.
+    for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+      const subflow = changetype<Subflow>(at);
+      if (!canCarryData(subflow) || subflow.outstanding != 0) continue;
+      subflow.probeDue = 1;
+      readyAdd(subflow);
+    }
+  }
+  pushLater(connection);
+}

@@ -1,0 +1,249 @@
+import {
+  COUNTER_MPTCP_DSSNotMatching,
+  COUNTER_MPTCP_DssFallback,
+  COUNTER_MPTCP_InfiniteMapRx,
+  COUNTER_MPTCP_MPCapableDataFallback,
+  COUNTER_MPTCP_MPFailRx,
+  COUNTER_MPTCP_MPFastcloseRx,
+  COUNTER_MPTCP_MPPrioRx,
+  COUNTER_MPTCP_MPRstRx,
+  COUNTER_MPTCP_SubflowRecover,
+  ERR_RESET,
+  ERR_TIMED_OUT,
+  FALLBACK_FIRST_DATA,
+  FALLBACK_PEER_MP_FAIL,
+  SUBFLOW_BACKUP_REMOTE,
+  SUBFLOW_INITIAL,
+  TCP_CLOSED,
+  TCP_SYN_RECEIVED,
+  TCP_SYN_SENT,
+} from '../abi';
+import {
+  congestionAcked,
+  congestionLoss,
+  congestionRecovered,
+} from '../congestion/control';
+import { dsnExtend } from '../memory/sequence';
+import { addressAnnounced, addressesRemoved } from '../paths/manager';
+import { Connection } from '../state/connection';
+import { count } from '../state/counters';
+import { JOIN_DONE, JOIN_WAIT_ACK, Subflow, ownerOf } from '../state/subflow';
+import { acknowledged, acknowledgedFin, acknowledgedFlight } from '../tcp/ack';
+import { closeSending, resetDue } from '../tcp/close';
+import { tcpInput } from '../tcp/input';
+import { ackNow, readyAdd } from '../tcp/ready';
+import {
+  SIGNAL_ACKED,
+  SIGNAL_CLOSED,
+  SIGNAL_DATA,
+  SIGNAL_ESTABLISHED,
+  SIGNAL_RECOVERED,
+  SIGNAL_RECOVERY,
+  SIGNAL_RESET,
+  SIGNAL_TIME_WAIT,
+  SIGNAL_VALID,
+} from '../tcp/signals';
+import {
+  DSS_A,
+  DSS_F,
+  DSS_M,
+  DSS_a,
+  DSS_m,
+  SUBTYPE_ADD_ADDR,
+  SUBTYPE_CAPABLE,
+  SUBTYPE_DSS,
+  SUBTYPE_FAIL,
+  SUBTYPE_FASTCLOSE,
+  SUBTYPE_JOIN,
+  SUBTYPE_PRIO,
+  SUBTYPE_REMOVE_ADDR,
+  SUBTYPE_RST,
+} from '../wire/mptcp';
+import { options } from '../wire/options';
+import { keyIdsn } from '../wire/keys';
+import { TCP_FLAG_FIN, segment } from '../wire/segment';
+import { sessionAbort, sessionProgress, sessionSubflowClosed, sessionSubflowTimeWait } from './closing';
+import { connectionConfirmed, fallBack, handshakeDone, joinConfirmed } from './open';
+import { endOfStream, mappingReceived, takeData } from './receive';
+import { dataAcknowledged, pushLater } from './send';
+
+/** A segment's way through session control: TCP first, then the options of Multipath TCP, then the data. */
+
+/** MP_TCPRST reason 1 (RFC 8684 section 3.6). */
+const REASON_MPTCP: u8 = 1;
+
+/** Processes the segment in `packet`, `segment` and `options` for a subflow. */
+export function sessionInput(subflow: Subflow): void {
+  const flightless = subflow.owner == 0;
+  if (subflow.state == TCP_SYN_RECEIVED && overtookKeys(subflow)) return;
+  let signals = tcpInput(subflow);
+  if (flightless) {
+    if ((signals & SIGNAL_CLOSED) != 0) sessionSubflowClosed(subflow, 0);
+    return;
+  }
+  if ((signals & SIGNAL_VALID) == 0) return;
+  const connection = ownerOf(subflow);
+  if ((signals & SIGNAL_RESET) != 0) {
+    peerReset(connection, subflow);
+    return;
+  }
+  if ((signals & SIGNAL_ESTABLISHED) != 0 && !handshakeDone(subflow)) return;
+  takeAcknowledgment(subflow, signals);
+  if (connection.multipath != 0) {
+    if (!takeOptions(connection, subflow)) return;
+  } else {
+    takePlainAcknowledgment(connection, subflow, signals);
+  }
+  if ((signals & SIGNAL_DATA) != 0 && (segment.payloadLength > 0 || subflow.finKnown != 0 || isFin())) {
+    signals |= takeData(subflow);
+    // A FIN closes this subflow only; what it still owes is sent before ours (RFC 8684 section 3.3.3).
+    if (connection.multipath != 0 && subflow.finReceived != 0) closeSending(subflow);
+  }
+  readyAdd(subflow);
+  pushLater(connection);
+  // Each of these can free the subflow, and the first two the connection.
+  sessionProgress(connection);
+  if ((signals & SIGNAL_CLOSED) != 0) sessionSubflowClosed(subflow, 0);
+  else if ((signals & SIGNAL_TIME_WAIT) != 0) sessionSubflowTimeWait(subflow);
+}
+
+/**
+ * True for a segment of Multipath TCP that came before the third ACK with its keys or HMAC, or instead of a lost one:
+ * it is dropped, as the peer will send both again, where taking it would mean to fall back.
+ */
+function overtookKeys(subflow: Subflow): bool {
+  if (subflow.owner == 0 || ownerOf(subflow).multipath == 0) return false;
+  const expected = (subflow.flags & SUBFLOW_INITIAL) != 0 ? SUBTYPE_CAPABLE : SUBTYPE_JOIN;
+  return (options.mptcp & (1 << SUBTYPE_DSS)) != 0 && (options.mptcp & (1 << expected)) == 0;
+}
+
+function isFin(): bool {
+  return (segment.flags & TCP_FLAG_FIN) != 0;
+}
+
+function takeAcknowledgment(subflow: Subflow, signals: u32): void {
+  if ((signals & SIGNAL_ACKED) != 0 && subflow.stale != 0) {
+    subflow.stale = 0;
+    count(COUNTER_MPTCP_SubflowRecover);
+  }
+  if ((signals & SIGNAL_RECOVERY) != 0) congestionLoss(subflow);
+  else if ((signals & SIGNAL_ACKED) != 0) congestionAcked(subflow, acknowledged(), acknowledgedFlight());
+  if ((signals & SIGNAL_RECOVERED) != 0) congestionRecovered(subflow);
+}
+
+/** Without mappings the subflow's acknowledgment is that of the connection. */
+function takePlainAcknowledgment(connection: Connection, subflow: Subflow, signals: u32): void {
+  if ((signals & SIGNAL_ESTABLISHED) != 0) return;
+  const fin: u32 = acknowledgedFin() ? 1 : 0;
+  const bytes = (signals & SIGNAL_ACKED) != 0 ? acknowledged() - fin : 0;
+  dataAcknowledged(connection, connection.sndUna + bytes, subflow.sndWindow);
+  if (fin != 0) connection.finState = 3;
+}
+
+/** Returns false when the subflow or connection is over by it. */
+function takeOptions(connection: Connection, subflow: Subflow): bool {
+  const present = options.mptcp;
+  if (subflow.join == JOIN_WAIT_ACK && subflow.state != TCP_SYN_SENT && subflow.thirdAckDue == 0)
+    joinConfirmed(connection, subflow);
+  if (present == 0) return takeUnmarked(connection, subflow);
+  // The third ACK of a join again: the fourth was lost (RFC 8684 section 3.2).
+  if ((present & (1 << SUBTYPE_JOIN)) != 0 && subflow.join == JOIN_DONE) ackNow(subflow);
+  if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
+    // RFC 8684 section 3.5: the ACK form ends all subflows.
+    count(COUNTER_MPTCP_MPFastcloseRx);
+    sessionAbort(connection, ERR_RESET);
+    return false;
+  }
+  if ((present & (1 << SUBTYPE_PRIO)) != 0) {
+    count(COUNTER_MPTCP_MPPrioRx);
+    if (options.prioBackup != 0) subflow.flags |= <u8>SUBFLOW_BACKUP_REMOTE;
+    else subflow.flags &= <u8>~SUBFLOW_BACKUP_REMOTE;
+  }
+  if ((present & (1 << SUBTYPE_ADD_ADDR)) != 0) addressAnnounced(connection);
+  if ((present & (1 << SUBTYPE_REMOVE_ADDR)) != 0) addressesRemoved(connection);
+  if ((present & (1 << SUBTYPE_FAIL)) != 0) count(COUNTER_MPTCP_MPFailRx);
+  if ((present & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 22 && connection.active == 0) {
+    // RFC 8684 section 3.1: the keys again, with the first data, which begins at subflow sequence number 1.
+    mappingReceived(
+      subflow,
+      connection.rcvStart,
+      1,
+      options.capableDataLength,
+      options.capableChecksum,
+      options.capableHasChecksum != 0,
+    );
+  }
+  return (present & (1 << SUBTYPE_DSS)) != 0 ? takeDss(connection, subflow) : true;
+}
+
+/** RFC 8684 section 3.7: before the first mapping was seen, data without one means that a middlebox removes options. */
+function takeUnmarked(connection: Connection, subflow: Subflow): bool {
+  // The side that connected knows by the first ACK of its data, too.
+  const unanswered = connection.active != 0 && connection.confirmed == 0 && subflow.sndUna != subflow.iss + 1;
+  if (segment.payloadLength == 0 && !unanswered) return true;
+  const untouched =
+    connection.rcvNxt == connection.rcvStart &&
+    subflow.receiveMapHead == 0 &&
+    connection.subflowsTotal == 1 &&
+    (subflow.flags & SUBFLOW_INITIAL) != 0;
+  if (!untouched) return true;
+  count(COUNTER_MPTCP_DssFallback);
+  if (connection.active == 0) count(COUNTER_MPTCP_MPCapableDataFallback);
+  fallBack(connection, FALLBACK_FIRST_DATA);
+  const first = keyIdsn(connection.localKey) + 1;
+  dataAcknowledged(connection, first + (subflow.sndUna - subflow.iss - 1), subflow.sndWindow);
+  return true;
+}
+
+/** RFC 8684 sections 3.3.1 to 3.3.3. */
+function takeDss(connection: Connection, subflow: Subflow): bool {
+  const flags = options.dssFlags;
+  connectionConfirmed(connection);
+  if ((flags & DSS_A) != 0) {
+    const ack = (flags & DSS_a) != 0 ? options.dssAck : dsnExtend(<u32>options.dssAck, connection.sndUna);
+    if (!dataAcknowledged(connection, ack, segment.window << subflow.sndShift)) count(COUNTER_MPTCP_DSSNotMatching);
+  }
+  if ((flags & DSS_M) == 0) return true;
+  const dsn = (flags & DSS_m) != 0 ? options.dssDsn : dsnExtend(<u32>options.dssDsn, connection.rcvNxt);
+  let length = options.dssLength;
+  if (length == 0) return infiniteMapping(connection, subflow, dsn);
+  if ((flags & DSS_F) != 0) {
+    length--;
+    endOfStream(connection, dsn + length);
+  }
+  if (length == 0) {
+    // A DATA_FIN is acknowledged at data level as soon as it can be.
+    ackNow(subflow);
+    return true;
+  }
+  if (mappingReceived(subflow, dsn, options.dssSsn, length, options.dssChecksum, options.dssHasChecksum != 0))
+    return true;
+  count(COUNTER_MPTCP_DSSNotMatching);
+  resetDue(subflow, REASON_MPTCP);
+  return false;
+}
+
+/** RFC 8684 section 3.7: the peer goes on without mappings, which only a single subflow can. */
+function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u64): bool {
+  count(COUNTER_MPTCP_InfiniteMapRx);
+  if (connection.subflowCount != 1) {
+    resetDue(subflow, REASON_MPTCP);
+    return false;
+  }
+  fallBack(connection, FALLBACK_PEER_MP_FAIL);
+  // Stream offset 0 is relative subflow sequence number 1.
+  connection.rcvPlainBase = dsn - (<u64>options.dssSsn - 1);
+  return true;
+}
+
+function peerReset(connection: Connection, subflow: Subflow): void {
+  const present = connection.multipath != 0 ? options.mptcp : 0;
+  if ((present & (1 << SUBTYPE_RST)) != 0) count(COUNTER_MPTCP_MPRstRx);
+  if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
+    count(COUNTER_MPTCP_MPFastcloseRx);
+    subflow.state = <u8>TCP_CLOSED;
+    sessionAbort(connection, ERR_RESET);
+    return;
+  }
+  sessionSubflowClosed(subflow, ERR_RESET);
+}

@@ -1,0 +1,417 @@
+import {
+  CONFIG_CHECKSUM_ENABLED,
+  CONFIG_CONGESTION,
+  CONFIG_KEEPALIVE,
+  CONFIG_MPTCP_ENABLED,
+  CONFIG_NO_DELAY,
+  CONFIG_RECEIVE_BUFFER,
+  CONFIG_SCHEDULER,
+  CONFIG_SEND_BUFFER,
+  CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
+  CONNECTION_CLOSED,
+  CONNECTION_CLOSING,
+  CONNECTION_CONNECTING,
+  CONNECTION_ESTABLISHED,
+  CONNECT_PLAIN_TCP,
+  COUNTER_ACTIVE_OPENS,
+  COUNTER_MPTCP_MPCapableACKRX,
+  COUNTER_MPTCP_MPCapableFallbackACK,
+  COUNTER_MPTCP_MPCapableFallbackSYNACK,
+  COUNTER_MPTCP_MPCapableSYNACKRX,
+  COUNTER_MPTCP_MPCapableSYNRX,
+  COUNTER_MPTCP_MPCapableSYNTXDrop,
+  COUNTER_MPTCP_MPCurrEstab,
+  COUNTER_MPTCP_MPJoinAckHMacFailure,
+  COUNTER_MPTCP_MPJoinAckRx,
+  COUNTER_MPTCP_MPJoinNoTokenFound,
+  COUNTER_MPTCP_MPJoinRejected,
+  COUNTER_MPTCP_MPJoinSynAckBackupRx,
+  COUNTER_MPTCP_MPJoinSynAckHMacFailure,
+  COUNTER_MPTCP_MPJoinSynAckRx,
+  COUNTER_MPTCP_MPJoinSynBackupRx,
+  COUNTER_MPTCP_MPJoinSynRx,
+  COUNTER_PASSIVE_OPENS,
+  ERR_NO_MEMORY,
+  EVENT_CONNECTED,
+  EVENT_FALLBACK,
+  EVENT_SUBFLOW_ESTABLISHED,
+  FALLBACK_NOT_ASKED,
+  FALLBACK_PEER_SYN,
+  FALLBACK_PEER_SYN_ACK,
+  FALLBACK_SYN_RETRIES,
+  FALLBACK_THIRD_ACK,
+  SUBFLOW_ACTIVE_OPEN,
+  SUBFLOW_BACKUP_REMOTE,
+  SUBFLOW_INITIAL,
+  SUBFLOW_JOINED,
+} from '../abi';
+import { congestionOpen } from '../congestion/control';
+import { randomU32 } from '../crypto/random';
+import { poolTake } from '../memory/pool';
+import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
+import { config } from '../state/config';
+import { count } from '../state/counters';
+import { eventNotice, eventRaise } from '../state/events';
+import { Listener } from '../state/listener';
+import { JOIN_DONE, JOIN_WAIT_ACK, JOIN_WAIT_HMAC, Subflow, ownerOf } from '../state/subflow';
+import { localIdOf, pathsEstablished } from '../paths/manager';
+import { mayAddSubflow, subflowAttach } from '../paths/subflows';
+import { resetDue, subflowDestroy } from '../tcp/close';
+import { keepAliveArm } from '../tcp/expire';
+import { openActive, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';
+import { ackNow, readyAdd } from '../tcp/ready';
+import { timersArm } from '../tcp/timers';
+import { loadBe64 } from '../wire/bytes';
+import { joinHmac, keyIdsn, keyToken } from '../wire/keys';
+import {
+  CAPABLE_FLAG_A,
+  CAPABLE_FLAG_B,
+  CAPABLE_FLAG_C,
+  CAPABLE_FLAG_H,
+  JOIN_ACK_HMAC_BYTES,
+  MPTCP_VERSION,
+  SUBTYPE_CAPABLE,
+  SUBTYPE_JOIN,
+} from '../wire/mptcp';
+import { options } from '../wire/options';
+import { packet } from '../wire/packet';
+import { segment } from '../wire/segment';
+import { joinAcceptQueue } from './closing';
+import { pushLater, reinject } from './send';
+import { tokenCreate, tokenFind, tokenRemove } from './tokens';
+
+/** How connections come into being: MP_CAPABLE and MP_JOIN, both sides (RFC 8684 sections 3.1 and 3.2), and fallback. */
+
+/** MP_TCPRST reasons (RFC 8684 section 3.6). */
+const REASON_MPTCP: u8 = 1;
+const REASON_RESOURCES: u8 = 2;
+const digest: usize = memory.data(32, 8);
+
+/** The subflow that passiveJoin() refused has this reason, for the RST. */
+let refusal: u32 = 0;
+
+export function joinRefusal(): u32 {
+  return refusal;
+}
+
+/** Begins a connection from a chosen address and port. Returns its handle or an error. */
+export function activeOpen(
+  link: i32,
+  localHi: u64,
+  localLo: u64,
+  localPort: u32,
+  remoteHi: u64,
+  remoteLo: u64,
+  remotePort: u32,
+  flags: i32,
+): i32 {
+  const created = subflowCreate(link, localHi, localLo, localPort, remoteHi, remoteLo, remotePort);
+  if (created == 0) return ERR_NO_MEMORY;
+  const subflow = changetype<Subflow>(created);
+  subflow.flags = <u8>(SUBFLOW_INITIAL | SUBFLOW_ACTIVE_OPEN);
+  const multipath = config(CONFIG_MPTCP_ENABLED) != 0 && (flags & CONNECT_PLAIN_TCP) == 0;
+  const connection = createConnection(multipath);
+  if (connection === null) {
+    subflowDestroy(subflow);
+    return ERR_NO_MEMORY;
+  }
+  connection.active = 1;
+  connection.accepted = 1;
+  if (!multipath) connection.fallback = <u8>FALLBACK_NOT_ASKED;
+  subflowAttach(connection, subflow);
+  openActive(subflow);
+  count(COUNTER_ACTIVE_OPENS);
+  return <i32>connection.handle;
+}
+
+/** Takes a SYN for a listener: a new connection in its handshake. Returns false when there is no memory. */
+export function passiveOpen(listener: Listener, link: i32): bool {
+  const created = subflowCreate(
+    link,
+    packet.dstHi,
+    packet.dstLo,
+    segment.dstPort,
+    packet.srcHi,
+    packet.srcLo,
+    segment.srcPort,
+  );
+  if (created == 0) return false;
+  const subflow = changetype<Subflow>(created);
+  subflow.flags = <u8>SUBFLOW_INITIAL;
+  const allowed = config(CONFIG_MPTCP_ENABLED) != 0 && (listener.flags & CONNECT_PLAIN_TCP) == 0;
+  // RFC 8684 section 3.1: a higher version is answered with the highest this side has, one with flag B is ignored.
+  const offered =
+    (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 &&
+    options.capableLength == 4 &&
+    options.capableVersion >= MPTCP_VERSION &&
+    (options.capableFlags & CAPABLE_FLAG_B) == 0 &&
+    (options.capableFlags & CAPABLE_FLAG_H) != 0;
+  if (offered) count(COUNTER_MPTCP_MPCapableSYNRX);
+  const connection = createConnection(allowed && offered);
+  if (connection === null) {
+    subflowDestroy(subflow);
+    return false;
+  }
+  if (connection.multipath != 0) {
+    if ((options.capableFlags & CAPABLE_FLAG_A) != 0) connection.checksum = 1;
+    if ((options.capableFlags & CAPABLE_FLAG_C) != 0) connection.denyJoinInitial = 1;
+  } else {
+    connection.fallback = <u8>(allowed ? FALLBACK_PEER_SYN : FALLBACK_NOT_ASKED);
+  }
+  connection.listener = changetype<usize>(listener);
+  listener.pending++;
+  subflowAttach(connection, subflow);
+  openPassive(subflow);
+  return true;
+}
+
+/** Takes a SYN with MP_JOIN. Returns false when it is to be answered with RST; joinRefusal() tells the reason. */
+export function passiveJoin(link: i32): bool {
+  count(COUNTER_MPTCP_MPJoinSynRx);
+  const found = tokenFind(options.joinToken);
+  refusal = REASON_MPTCP;
+  if (found == 0) {
+    count(COUNTER_MPTCP_MPJoinNoTokenFound);
+    return false;
+  }
+  const connection = changetype<Connection>(found);
+  if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) {
+    count(COUNTER_MPTCP_MPJoinNoTokenFound);
+    return false;
+  }
+  refusal = REASON_RESOURCES;
+  if (!mayAddSubflow(connection)) {
+    count(COUNTER_MPTCP_MPJoinRejected);
+    return false;
+  }
+  const created = subflowCreate(
+    link,
+    packet.dstHi,
+    packet.dstLo,
+    segment.dstPort,
+    packet.srcHi,
+    packet.srcLo,
+    segment.srcPort,
+  );
+  if (created == 0) return false;
+  const subflow = changetype<Subflow>(created);
+  subflow.flags = <u8>SUBFLOW_JOINED;
+  if (options.joinBackup != 0) {
+    count(COUNTER_MPTCP_MPJoinSynBackupRx);
+    subflow.flags |= <u8>SUBFLOW_BACKUP_REMOTE;
+  }
+  subflow.join = JOIN_WAIT_HMAC;
+  subflow.remoteId = <u8>options.joinAddressId;
+  subflow.localId = <u8>localIdOf(connection, packet.dstHi, packet.dstLo);
+  subflow.remoteNonce = options.joinNonce;
+  subflow.localNonce = randomU32();
+  subflowAttach(connection, subflow);
+  connection.extraSubflows++;
+  openPassive(subflow);
+  return true;
+}
+
+/** The three-way handshake of a subflow is complete. Returns false when the subflow was given up. */
+export function handshakeDone(subflow: Subflow): bool {
+  const connection = ownerOf(subflow);
+  if ((subflow.flags & SUBFLOW_INITIAL) == 0) return joinDone(connection, subflow);
+  if (connection.active != 0) activeDone(connection, subflow);
+  else passiveDone(connection);
+  begin(connection, subflow);
+  return true;
+}
+
+/** The fourth ACK, or anything else after the third, shows the initiator that the join is complete. */
+export function joinConfirmed(connection: Connection, subflow: Subflow): void {
+  subflow.join = JOIN_DONE;
+  subflow.thirdAckDue = 0;
+  subflow.rtoAt = 0;
+  subflow.backoff = 0;
+  timersArm(subflow);
+  carryData(connection, subflow);
+}
+
+/** The peer has shown that it has both keys: from now on paths can be added (RFC 8684 section 3.1). */
+export function connectionConfirmed(connection: Connection): void {
+  if (connection.confirmed != 0) return;
+  connection.confirmed = 1;
+  count(COUNTER_MPTCP_MPCurrEstab);
+  pathsEstablished(connection);
+}
+
+/** Goes on as plain TCP, for a reason one can ask for (RFC 8684 section 3.7). */
+export function fallBack(connection: Connection, reason: i32): void {
+  connection.multipath = 0;
+  connection.checksum = 0;
+  connection.fallback = <u8>reason;
+  // An end of stream sent as DATA_FIN goes out once more, as FIN.
+  if (connection.finState == 2) connection.finState = 1;
+  connection.dataFinDue = 0;
+  tokenRemove(connection);
+  pushLater(connection);
+  eventRaise(connection, EVENT_FALLBACK);
+}
+
+/** RFC 8684 section 3.1: SYNs with MP_CAPABLE that nobody answers may fall victim to a middlebox. */
+export function synTimedOut(subflow: Subflow): void {
+  if ((subflow.flags & SUBFLOW_INITIAL) == 0 || subflow.owner == 0) return;
+  const connection = ownerOf(subflow);
+  if (connection.active == 0 || connection.multipath == 0 || subflow.synPlain != 0) return;
+  if (<i64>subflow.synTries <= config(CONFIG_SYN_RETRIES_BEFORE_FALLBACK)) return;
+  subflow.synPlain = 1;
+  count(COUNTER_MPTCP_MPCapableSYNTXDrop);
+}
+
+function createConnection(multipath: bool): Connection | null {
+  const taken = poolTake(connectionPool);
+  if (taken == 0) return null;
+  const connection = changetype<Connection>(taken);
+  connection.live = 1;
+  connection.state = <u8>CONNECTION_CONNECTING;
+  connection.noDelay = <u8>config(CONFIG_NO_DELAY);
+  connection.keepAlive = <u8>config(CONFIG_KEEPALIVE);
+  connection.scheduler = <u8>config(CONFIG_SCHEDULER);
+  connection.congestion = <u8>config(CONFIG_CONGESTION);
+  connection.sendBuffer = <u32>config(CONFIG_SEND_BUFFER);
+  connection.receiveBuffer = <u32>config(CONFIG_RECEIVE_BUFFER);
+  connectionTimer(connection).kind = CONNECTION_TIMER;
+  if (multipath) {
+    connection.multipath = 1;
+    connection.version = <u8>MPTCP_VERSION;
+    connection.checksum = <u8>config(CONFIG_CHECKSUM_ENABLED);
+    tokenCreate(connection);
+    // The IDSN stands for the SYN; data begins behind it (RFC 8684 section 3.1).
+    const first = keyIdsn(connection.localKey) + 1;
+    connection.sndUna = first;
+    connection.sndNxt = first;
+    connection.sndEnd = first;
+    connection.sndWindowEnd = first;
+  }
+  return connection;
+}
+
+function activeDone(connection: Connection, subflow: Subflow): void {
+  if (connection.multipath == 0) return;
+  const agreed =
+    subflow.synPlain == 0 &&
+    (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 &&
+    options.capableLength == 12 &&
+    options.capableVersion == MPTCP_VERSION &&
+    (options.capableFlags & CAPABLE_FLAG_H) != 0 &&
+    (options.capableFlags & CAPABLE_FLAG_B) == 0;
+  if (!agreed) {
+    if (subflow.synPlain == 0) count(COUNTER_MPTCP_MPCapableFallbackSYNACK);
+    fallBack(connection, subflow.synPlain != 0 ? FALLBACK_SYN_RETRIES : FALLBACK_PEER_SYN_ACK);
+    return;
+  }
+  count(COUNTER_MPTCP_MPCapableSYNACKRX);
+  connection.remoteKey = options.capableSenderKey;
+  if ((options.capableFlags & CAPABLE_FLAG_A) != 0) connection.checksum = 1;
+  if ((options.capableFlags & CAPABLE_FLAG_C) != 0) connection.denyJoinInitial = 1;
+  subflow.thirdAckDue = 1;
+  ackNow(subflow);
+}
+
+function passiveDone(connection: Connection): void {
+  count(COUNTER_PASSIVE_OPENS);
+  if (connection.multipath == 0) return;
+  const agreed =
+    (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 &&
+    options.capableLength >= 20 &&
+    options.capableReceiverKey == connection.localKey;
+  if (!agreed) {
+    count(COUNTER_MPTCP_MPCapableFallbackACK);
+    fallBack(connection, FALLBACK_THIRD_ACK);
+    return;
+  }
+  count(COUNTER_MPTCP_MPCapableACKRX);
+  connection.remoteKey = options.capableSenderKey;
+}
+
+/** The connection's first subflow works: numbers, windows and the application's event. */
+function begin(connection: Connection, subflow: Subflow): void {
+  const announced = connection.rcvWindowEnd - connection.rcvNxt;
+  if (connection.multipath != 0) {
+    connection.remoteToken = keyToken(connection.remoteKey);
+    connection.rcvStart = keyIdsn(connection.remoteKey) + 1;
+    reserveDss(subflow);
+  }
+  connection.rcvPlainBase = connection.rcvStart;
+  connection.rcvNxt = connection.rcvStart;
+  connection.rcvRead = connection.rcvStart;
+  connection.rcvWindowEnd = connection.rcvStart + announced;
+  connection.sndWindowEnd = connection.sndUna + subflow.sndWindow;
+  connection.subflowsTotal++;
+  connection.state = <u8>(connection.finState != 0 ? CONNECTION_CLOSING : CONNECTION_ESTABLISHED);
+  congestionOpen(subflow);
+  keepAliveArm(subflow);
+  if (connection.active != 0) {
+    eventRaise(connection, EVENT_CONNECTED);
+  } else {
+    joinAcceptQueue(connection);
+    if (connection.multipath != 0) connectionConfirmed(connection);
+  }
+  eventNotice(connection, EVENT_SUBFLOW_ESTABLISHED, 0, subflow.id);
+  pushLater(connection);
+}
+
+function joinDone(connection: Connection, subflow: Subflow): bool {
+  const present = (options.mptcp & (1 << SUBTYPE_JOIN)) != 0;
+  if (subflow.join == JOIN_WAIT_ACK) {
+    if (!present || options.joinLength != 16) {
+      resetDue(subflow, REASON_MPTCP);
+      return false;
+    }
+    count(COUNTER_MPTCP_MPJoinSynAckRx);
+    subflow.remoteNonce = options.joinNonce;
+    if (options.joinBackup != 0) {
+      count(COUNTER_MPTCP_MPJoinSynAckBackupRx);
+      subflow.flags |= <u8>SUBFLOW_BACKUP_REMOTE;
+    }
+    subflow.remoteId = <u8>options.joinAddressId;
+    joinHmac(connection.remoteKey, connection.localKey, subflow.remoteNonce, subflow.localNonce, digest);
+    if (loadBe64(digest) != options.joinHmac64) {
+      count(COUNTER_MPTCP_MPJoinSynAckHMacFailure);
+      resetDue(subflow, REASON_MPTCP);
+      return false;
+    }
+    subflow.thirdAckDue = 1;
+    ackNow(subflow);
+    return true;
+  }
+  count(COUNTER_MPTCP_MPJoinAckRx);
+  if (!present || options.joinLength != 24) {
+    resetDue(subflow, REASON_MPTCP);
+    return false;
+  }
+  joinHmac(connection.remoteKey, connection.localKey, subflow.remoteNonce, subflow.localNonce, digest);
+  // In constant time, so that a guess learns nothing from how long it took.
+  let differences: u32 = 0;
+  for (let i: u32 = 0; i < JOIN_ACK_HMAC_BYTES; i++)
+    differences |= <u32>(load<u8>(digest + i) ^ load<u8>(options.joinHmac + i));
+  if (differences != 0) {
+    count(COUNTER_MPTCP_MPJoinAckHMacFailure);
+    resetDue(subflow, REASON_MPTCP);
+    return false;
+  }
+  subflow.join = JOIN_DONE;
+  // The fourth ACK (RFC 8684 section 3.2) tells the initiator that it may send.
+  ackNow(subflow);
+  carryData(connection, subflow);
+  return true;
+}
+
+/** A joined subflow begins to carry data; what hangs on a stalled one may go over it. */
+function carryData(connection: Connection, subflow: Subflow): void {
+  reserveDss(subflow);
+  congestionOpen(subflow);
+  keepAliveArm(subflow);
+  connection.subflowsTotal++;
+  eventNotice(connection, EVENT_SUBFLOW_ESTABLISHED, 0, subflow.id);
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const other = changetype<Subflow>(at);
+    if (at != changetype<usize>(subflow) && other.backoff > 0) reinject(connection, other, false);
+  }
+  readyAdd(subflow);
+  pushLater(connection);
+}

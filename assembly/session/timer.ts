@@ -1,0 +1,42 @@
+import { CONFIG_RTO_MAX, CONNECTION_CLOSED } from '../abi';
+import { timerArm, timerCancel } from '../memory/wheel';
+import { now } from '../state/clock';
+import { config } from '../state/config';
+import { Connection, connectionTimer } from '../state/connection';
+import { Subflow, canCarryData } from '../state/subflow';
+import { currentRto } from '../tcp/rtt';
+
+/** The deadlines of a connection: data-level retransmission and probing, closing, address signals. */
+
+/** Starts or stops the data-level timer as the state demands, and puts the nearest deadline into the wheel. */
+export function sessionArm(connection: Connection): void {
+  const waits =
+    connection.state != CONNECTION_CLOSED &&
+    (connection.sndUna != connection.sndEnd || connection.finState == 2 || connection.finState == 1);
+  if (!waits) connection.rtxAt = 0;
+  else if (connection.rtxAt == 0) connection.rtxAt = now() + interval(connection);
+  let next = connection.rtxAt;
+  next = earlier(next, connection.closeAt);
+  next = earlier(next, connection.signalAt);
+  const timer = connectionTimer(connection);
+  if (next == 0) timerCancel(timer);
+  else if (timer.slot == 0 || next < timer.deadline) timerArm(timer, next);
+}
+
+/** Twice the largest timeout of the subflows, so that their own retransmissions come first. */
+function interval(connection: Connection): i64 {
+  let longest: i64 = 0;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const subflow = changetype<Subflow>(at);
+    if (!canCarryData(subflow) || subflow.backoff != 0) continue;
+    longest = max<i64>(longest, currentRto(subflow));
+  }
+  if (longest == 0) longest = 1000000;
+  return min<i64>((longest * 2) << min<u32>(connection.rtxBackoff, 16), config(CONFIG_RTO_MAX));
+}
+
+function earlier(a: i64, b: i64): i64 {
+  if (a == 0) return b;
+  if (b == 0) return a;
+  return a < b ? a : b;
+}

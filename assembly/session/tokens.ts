@@ -1,0 +1,49 @@
+import { randomU64 } from '../crypto/random';
+import { regionTake } from '../memory/region';
+import { Connection } from '../state/connection';
+import { keyToken } from '../wire/keys';
+
+/** Finds the connection of a token (RFC 8684 section 3.2), in a table of chains; tokens are hashes already. */
+
+let buckets: usize = 0;
+let mask: u32 = 0;
+
+/** Makes the table for a budget of `bytes`. Call it before pagesOpen(). */
+export function tokensOpen(bytes: usize): void {
+  let size: u32 = 1024;
+  while (<usize>size * 2048 < bytes && size < 1 << 20) size <<= 1;
+  mask = size - 1;
+  buckets = regionTake(<usize>size * 4);
+}
+
+/** Gives a connection a key whose token no other connection has (RFC 8684 section 3.1), and enters the token. */
+export function tokenCreate(connection: Connection): void {
+  do {
+    connection.localKey = randomU64();
+    connection.localToken = keyToken(connection.localKey);
+  } while (connection.localKey == 0 || connection.localToken == 0 || tokenFind(connection.localToken) != 0);
+  const bucket = buckets + (<usize>(connection.localToken & mask) << 2);
+  connection.tokenNext = <usize>load<u32>(bucket);
+  store<u32>(bucket, <u32>changetype<usize>(connection));
+}
+
+/** The connection of a token, or 0. */
+export function tokenFind(token: u32): usize {
+  let at = <usize>load<u32>(buckets + (<usize>(token & mask) << 2));
+  while (at != 0 && changetype<Connection>(at).localToken != token) at = changetype<Connection>(at).tokenNext;
+  return at;
+}
+
+export function tokenRemove(connection: Connection): void {
+  if (connection.localToken == 0) return;
+  const bucket = buckets + (<usize>(connection.localToken & mask) << 2);
+  let at = <usize>load<u32>(bucket);
+  if (at == changetype<usize>(connection)) {
+    store<u32>(bucket, <u32>connection.tokenNext);
+  } else {
+    while (at != 0 && changetype<Connection>(at).tokenNext != changetype<usize>(connection))
+      at = changetype<Connection>(at).tokenNext;
+    if (at != 0) changetype<Connection>(at).tokenNext = connection.tokenNext;
+  }
+  connection.localToken = 0;
+}

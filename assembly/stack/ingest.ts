@@ -1,0 +1,151 @@
+import {
+  COUNTER_BYTES_IN,
+  COUNTER_DROP_BACKLOG,
+  COUNTER_DROP_ICMP,
+  COUNTER_DROP_IP_ADDRESS,
+  COUNTER_DROP_IP_HEADER,
+  COUNTER_DROP_NO_FLOW,
+  COUNTER_DROP_NO_MEMORY,
+  COUNTER_DROP_TCP_OPTIONS,
+  COUNTER_ICMP_ECHO,
+  COUNTER_PACKETS_IN,
+  ERR_DROPPED,
+  ERR_INVALID,
+  ERR_MALFORMED,
+  ERR_NO_MEMORY,
+  LINK_VNET_HEADER,
+  RX_SLOTS,
+  RX_SLOT_BYTES,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+  VNET_HEADER_BYTES,
+} from '../abi';
+import { seqLt } from '../memory/sequence';
+import { regionTake } from '../memory/region';
+import { passiveJoin, passiveOpen, joinRefusal } from '../session/open';
+import { sessionInput } from '../session/input';
+import { count, countBy } from '../state/counters';
+import { Link, linkFind, linkOfAddress } from '../state/link';
+import { Listener, listenerFor } from '../state/listener';
+import { Subflow } from '../state/subflow';
+import { subflowDestroy } from '../tcp/close';
+import { flowFind } from '../tcp/flows';
+import { SUBTYPE_JOIN } from '../wire/mptcp';
+import { OPTION_TIMESTAMPS, options, parseOptions } from '../wire/options';
+import { PROTOCOL_TCP, packet, parsePacket } from '../wire/packet';
+import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN, parseSegment, segment } from '../wire/segment';
+import { replyEcho, replyReset } from './replies';
+
+/** A packet's way in: from a receive slot to the subflow it belongs to, or to an answer, or to a counter. */
+
+/** virtio-net: the checksum is not filled in, or was verified by the link. */
+const VNET_NEEDS_CSUM: u32 = 1;
+const VNET_DATA_VALID: u32 = 2;
+
+let slots: usize = 0;
+
+/** Takes room for the receive slots. Call it before pagesOpen(). */
+export function ingestOpen(): void {
+  slots = regionTake(<usize>RX_SLOTS * <usize>RX_SLOT_BYTES);
+}
+
+export function receiveSlot(slot: i32): i32 {
+  if (<u32>slot >= <u32>RX_SLOTS) return ERR_INVALID;
+  return <i32>(slots + <usize>slot * <usize>RX_SLOT_BYTES);
+}
+
+/** See mptcp_ingest. */
+export function ingest(linkIndex: i32, slot: i32, length: i32): i32 {
+  const link = linkFind(linkIndex);
+  if (link === null || <u32>slot >= <u32>RX_SLOTS || <u32>length > <u32>RX_SLOT_BYTES) return ERR_INVALID;
+  let address = slots + <usize>slot * <usize>RX_SLOT_BYTES;
+  let bytes = <u32>length;
+  let checksumKnown = false;
+  let segmentSize: u32 = 0;
+  count(COUNTER_PACKETS_IN);
+  if ((link.flags & LINK_VNET_HEADER) != 0) {
+    if (bytes < <u32>VNET_HEADER_BYTES) return dropped(ERR_MALFORMED, COUNTER_DROP_IP_HEADER);
+    checksumKnown = (load<u8>(address) & (VNET_NEEDS_CSUM | VNET_DATA_VALID)) != 0;
+    segmentSize = load<u16>(address, 4);
+    address += <usize>VNET_HEADER_BYTES;
+    bytes -= <u32>VNET_HEADER_BYTES;
+  }
+  countBy(COUNTER_BYTES_IN, bytes);
+  const malformed = parsePacket(address, bytes);
+  if (malformed != 0) return dropped(ERR_MALFORMED, malformed);
+  // The strong host model would ask for an address of this very link; hosts with several paths need the weak one.
+  if (linkOfAddress(packet.dstHi, packet.dstLo) < 0) return dropped(ERR_DROPPED, COUNTER_DROP_IP_ADDRESS);
+  if (packet.protocol != PROTOCOL_TCP) return ingestIcmp(link);
+  const bad = parseSegment(checksumKnown);
+  if (bad != 0) return dropped(ERR_MALFORMED, bad);
+  if (segmentSize != 0) segment.segmentSize = segmentSize;
+  if (!parseOptions(segment.options, segment.optionsLength)) count(COUNTER_DROP_TCP_OPTIONS);
+  return ingestTcp(link);
+}
+
+function ingestIcmp(link: Link): i32 {
+  const length = replyEcho(link);
+  if (length < 0) return dropped(ERR_MALFORMED, COUNTER_DROP_ICMP);
+  if (length > 0) count(COUNTER_ICMP_ECHO);
+  return 0;
+}
+
+function ingestTcp(link: Link): i32 {
+  const found = flowFind(
+    packet.dstHi,
+    packet.dstLo,
+    segment.dstPort,
+    packet.srcHi,
+    packet.srcLo,
+    segment.srcPort,
+  );
+  if (found != 0) {
+    const subflow = changetype<Subflow>(found);
+    if (subflow.state == TCP_SYN_SENT && (segment.flags & TCP_FLAG_ACK) != 0 && segment.ack != subflow.iss + 1) {
+      // RFC 9293 section 3.10.7.3: an ACK of something else is answered with RST.
+      replyReset(link, 0);
+      return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
+    }
+    if (subflow.state != TCP_TIME_WAIT || !reopens(subflow)) {
+      sessionInput(subflow);
+      return 0;
+    }
+    subflowDestroy(subflow);
+  }
+  if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN) return ingestSyn(link);
+  replyReset(link, 0);
+  return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
+}
+
+/** A SYN for no subflow: MP_JOIN goes to the connection of its token, any other to a listener. */
+function ingestSyn(link: Link): i32 {
+  // Answers leave by the link that has the address they come from.
+  const home = linkOfAddress(packet.dstHi, packet.dstLo);
+  if ((options.mptcp & (1 << SUBTYPE_JOIN)) != 0 && options.joinLength == 12) {
+    if (passiveJoin(home)) return 0;
+    replyReset(link, joinRefusal());
+    return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
+  }
+  const at = listenerFor(packet.dstHi, packet.dstLo, segment.dstPort);
+  if (at == 0) {
+    replyReset(link, 0);
+    return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
+  }
+  const listener = changetype<Listener>(at);
+  if (listener.pending >= listener.backlog) return dropped(ERR_DROPPED, COUNTER_DROP_BACKLOG);
+  if (!passiveOpen(listener, home)) return dropped(ERR_NO_MEMORY, COUNTER_DROP_NO_MEMORY);
+  return 0;
+}
+
+/** RFC 6191: a SYN with a newer timestamp or sequence number may take the place of a connection in TIME-WAIT. */
+function reopens(subflow: Subflow): bool {
+  if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) != TCP_FLAG_SYN) return false;
+  if (subflow.timestamps != 0 && (options.present & OPTION_TIMESTAMPS) != 0)
+    return <i32>(options.tsVal - subflow.tsRecent) > 0;
+  return seqLt(subflow.rcvNxt, segment.seq);
+}
+
+function dropped(error: i32, counter: i32): i32 {
+  count(counter);
+  return error;
+}

@@ -1,0 +1,147 @@
+import {
+  ConnectionInfo,
+  ERR_DONE,
+  ERR_HANDLE,
+  PoolInfo,
+  SIZEOF_CONNECTION_INFO,
+  SIZEOF_POOL_INFO,
+  SIZEOF_SUBFLOW_INFO,
+  SUBFLOW_INITIAL,
+  SUBFLOW_STALE,
+  SubflowInfo,
+} from '../abi';
+import { pagesFree, pagesTotal } from '../memory/pages';
+import { rangePool } from '../memory/ranges';
+import { wheelArmed } from '../memory/wheel';
+import { largeTablePool, middleTablePool, smallTablePool } from '../session/buffer';
+import { Connection, connectionPool, readableBytes, remoteAddressPool } from '../state/connection';
+import { mapPool, receiveMapPool, segmentPool } from '../state/datamap';
+import { noticePool } from '../state/events';
+import { listenerPool } from '../state/listener';
+import { Subflow, inFlight, subflowPool } from '../state/subflow';
+import { currentRto } from '../tcp/rtt';
+import { replyPool } from './replies';
+import { connectionOf } from './sockets';
+
+/** Fills the records that show the inside. Each is valid until the next call. */
+
+const connectionInfo: usize = memory.data(256, 8);
+const subflowInfo: usize = memory.data(256, 8);
+const poolInfo: usize = memory.data(64, 8);
+
+export function inspectConnection(handle: i32): i32 {
+  const connection = connectionOf(handle);
+  if (connection === null) return ERR_HANDLE;
+  memory.fill(connectionInfo, 0, SIZEOF_CONNECTION_INFO);
+  const info = changetype<ConnectionInfo>(connectionInfo);
+  let first: usize = 0;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (first == 0 || (changetype<Subflow>(at).flags & SUBFLOW_INITIAL) != 0) first = at;
+  if (first != 0) {
+    const subflow = changetype<Subflow>(first);
+    info.localHi = subflow.localHi;
+    info.localLo = subflow.localLo;
+    info.remoteHi = subflow.remoteHi;
+    info.remoteLo = subflow.remoteLo;
+    info.localPort = subflow.localPort;
+    info.remotePort = subflow.remotePort;
+  }
+  info.state = connection.state;
+  info.fallback = connection.fallback;
+  info.version = connection.multipath != 0 ? connection.version : 0;
+  info.checksum = connection.checksum;
+  info.subflows = connection.subflowCount;
+  info.subflowsTotal = connection.subflowsTotal;
+  info.localToken = connection.localToken;
+  info.remoteToken = connection.remoteToken;
+  info.scheduler = connection.scheduler;
+  info.congestion = connection.congestion;
+  info.localKey = connection.localKey;
+  info.remoteKey = connection.remoteKey;
+  info.sndUna = connection.sndUna;
+  info.sndNxt = connection.sndNxt;
+  info.sndEnd = connection.sndEnd;
+  info.sndWindowEnd = connection.sndWindowEnd;
+  info.rcvNxt = connection.rcvNxt;
+  info.rcvWindowEnd = connection.rcvWindowEnd;
+  info.bytesSent = connection.bytesSent;
+  info.bytesAcked = connection.bytesAcked;
+  info.bytesReceived = connection.bytesReceived;
+  info.bytesRetransmitted = connection.bytesReinjected;
+  info.readable = readableBytes(connection);
+  const used = <u32>(connection.sndEnd - connection.sndUna);
+  info.writable = connection.finState == 0 && used < connection.sendBuffer ? connection.sendBuffer - used : 0;
+  return <i32>connectionInfo;
+}
+
+export function inspectSubflow(handle: i32, index: i32): i32 {
+  const connection = connectionOf(handle);
+  if (connection === null) return ERR_HANDLE;
+  const found = subflowAt(connection, index);
+  if (found == 0) return ERR_DONE;
+  const subflow = changetype<Subflow>(found);
+  memory.fill(subflowInfo, 0, SIZEOF_SUBFLOW_INFO);
+  const info = changetype<SubflowInfo>(subflowInfo);
+  info.localHi = subflow.localHi;
+  info.localLo = subflow.localLo;
+  info.remoteHi = subflow.remoteHi;
+  info.remoteLo = subflow.remoteLo;
+  info.localPort = subflow.localPort;
+  info.remotePort = subflow.remotePort;
+  info.state = subflow.state;
+  info.flags = <u8>(<i32>subflow.flags | (subflow.stale != 0 ? SUBFLOW_STALE : 0));
+  info.localId = subflow.localId;
+  info.remoteId = subflow.remoteId;
+  info.id = subflow.id;
+  info.link = <u32>subflow.link;
+  info.srtt = subflow.srtt;
+  info.rttVar = subflow.rttVar;
+  info.minRtt = subflow.minRtt;
+  info.rto = <u32>currentRto(subflow);
+  info.cwnd = subflow.cwnd;
+  info.ssthresh = subflow.ssthresh;
+  info.mss = subflow.mss;
+  info.inFlight = inFlight(subflow);
+  info.sndWindow = subflow.sndWindow;
+  info.backoff = subflow.backoff;
+  info.bytesSent = subflow.bytesSent;
+  info.bytesAcked = subflow.bytesAcked;
+  info.bytesReceived = subflow.rcvOffset;
+  info.bytesRetransmitted = subflow.bytesRetransmitted;
+  info.segmentsOut = subflow.segmentsOut;
+  info.segmentsIn = subflow.segmentsIn;
+  info.retransmits = subflow.retransmits;
+  info.timeouts = subflow.timeouts;
+  return <i32>subflowInfo;
+}
+
+export function inspectPools(): i32 {
+  memory.fill(poolInfo, 0, SIZEOF_POOL_INFO);
+  const info = changetype<PoolInfo>(poolInfo);
+  info.pages = pagesTotal();
+  info.pagesFree = pagesFree();
+  info.pagesPools = connectionPool.pages + subflowPool.pages + listenerPool.pages + mapPool.pages +
+    segmentPool.pages + receiveMapPool.pages + rangePool.pages + remoteAddressPool.pages +
+    noticePool.pages + replyPool.pages + smallTablePool.pages + middleTablePool.pages +
+    largeTablePool.pages;
+  info.connections = connectionPool.live;
+  info.subflows = subflowPool.live;
+  info.listeners = listenerPool.live;
+  info.maps = mapPool.live;
+  info.segments = segmentPool.live;
+  info.ranges = rangePool.live;
+  info.receiveMaps = receiveMapPool.live;
+  info.tables = smallTablePool.live + middleTablePool.live + largeTablePool.live;
+  info.timers = wheelArmed();
+  return <i32>poolInfo;
+}
+
+function subflowAt(connection: Connection, index: i32): usize {
+  if (index < 0) return 0;
+  let at = connection.subflows;
+  while (at != 0 && index > 0) {
+    at = changetype<Subflow>(at).next;
+    index--;
+  }
+  return at;
+}

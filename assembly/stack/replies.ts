@@ -1,0 +1,123 @@
+import { CONFIG_HOP_LIMIT, COUNTER_DROP_REPLY, COUNTER_RST_OUT, PAGE_BYTES } from '../abi';
+import { pageRelease, pageTake, pagesFree, pagesTotal } from '../memory/pages';
+import { NO_HANDLES, Pool, poolFree, poolOpen, poolTake } from '../memory/pool';
+import { config } from '../state/config';
+import { count } from '../state/counters';
+import { Link } from '../state/link';
+import { storeBe16 } from '../wire/bytes';
+import { checksumFold, sumBytes, sumPseudoHeader } from '../wire/checksum';
+import { buildEchoReply } from '../wire/icmp';
+import { writeReset } from '../wire/mptcp';
+import { PROTOCOL_TCP, packet, writeIpHeader } from '../wire/packet';
+import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN, segment, writeTcpHeader } from '../wire/segment';
+
+/** Packets in answer to packets that belong to no connection: RST and ICMP echo replies, a queue for each link. */
+@unmanaged
+export class Reply {
+  next: usize;
+  length: u32;
+  page: usize;
+  unused: u32;
+}
+
+export const replyPool: Pool = changetype<Pool>(memory.data(64, 8));
+/** Replies one link may have waiting. */
+const REPLIES_MAX: u32 = 64;
+let waiting: u32 = 0;
+
+export function repliesOpen(): void {
+  poolOpen(replyPool, 16, NO_HANDLES);
+  waiting = 0;
+}
+
+/** Answers a segment that belongs nowhere (RFC 9293 section 3.5.2); `reason` 0 or that of MP_TCPRST. */
+export function replyReset(link: Link, reason: u32): void {
+  if ((segment.flags & TCP_FLAG_RST) != 0) return;
+  const page = replyPage();
+  if (page == 0) return;
+  const acknowledges = (segment.flags & TCP_FLAG_ACK) != 0;
+  const length =
+    segment.payloadLength +
+    ((segment.flags & TCP_FLAG_SYN) != 0 ? 1 : 0) +
+    ((segment.flags & TCP_FLAG_FIN) != 0 ? 1 : 0);
+  const optionsLength: u32 = reason != 0 ? 4 : 0;
+  const ipBytes = writeIpHeader(
+    page,
+    packet.dstHi,
+    packet.dstLo,
+    packet.srcHi,
+    packet.srcLo,
+    PROTOCOL_TCP,
+    20 + optionsLength,
+    <u32>config(CONFIG_HOP_LIMIT),
+    0,
+    0,
+  );
+  const tcp = page + ipBytes;
+  writeTcpHeader(
+    tcp,
+    segment.dstPort,
+    segment.srcPort,
+    acknowledges ? segment.ack : 0,
+    acknowledges ? 0 : segment.seq + length,
+    acknowledges ? TCP_FLAG_RST : TCP_FLAG_RST | TCP_FLAG_ACK,
+    0,
+    optionsLength,
+  );
+  if (reason != 0) writeReset(tcp + 20, 0, reason);
+  const bytes = 20 + optionsLength;
+  const pseudo = sumPseudoHeader(packet.dstHi, packet.dstLo, packet.srcHi, packet.srcLo, PROTOCOL_TCP, bytes, 0);
+  storeBe16(tcp + 16, checksumFold(sumBytes(tcp, bytes, pseudo)));
+  count(COUNTER_RST_OUT);
+  enqueue(link, page, ipBytes + bytes);
+}
+
+/** Answers an echo request. Returns what buildEchoReply() says: below 0 the request was malformed. */
+export function replyEcho(link: Link): i32 {
+  const page = replyPage();
+  if (page == 0) return 0;
+  const length = buildEchoReply(page, <u32>PAGE_BYTES, <u32>config(CONFIG_HOP_LIMIT));
+  if (length > 0 && <u32>length <= link.mtu) enqueue(link, page, <u32>length);
+  else pageRelease(page);
+  return length;
+}
+
+/** The first waiting reply of a link, or 0. The caller frees it with replyDone() before the next call. */
+export function replyTake(link: Link): usize {
+  const first = link.replyHead;
+  if (first == 0) return 0;
+  link.replyHead = changetype<Reply>(first).next;
+  if (link.replyHead == 0) link.replyTail = 0;
+  return first;
+}
+
+export function replyDone(reply: usize): void {
+  pageRelease(changetype<Reply>(reply).page);
+  poolFree(replyPool, reply);
+  waiting--;
+}
+
+function replyPage(): usize {
+  // Answers to strangers take nothing that connections may need.
+  if (waiting >= REPLIES_MAX || pagesFree() < pagesTotal() >> 4) {
+    count(COUNTER_DROP_REPLY);
+    return 0;
+  }
+  return pageTake();
+}
+
+function enqueue(link: Link, page: usize, length: u32): void {
+  const taken = poolTake(replyPool);
+  if (taken == 0) {
+    pageRelease(page);
+    count(COUNTER_DROP_REPLY);
+    return;
+  }
+  const reply = changetype<Reply>(taken);
+  reply.page = page;
+  reply.length = length;
+  if (link.replyTail != 0) changetype<Reply>(link.replyTail).next = taken;
+  else link.replyHead = taken;
+  link.replyTail = taken;
+  waiting++;
+}

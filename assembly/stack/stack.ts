@@ -1,0 +1,109 @@
+import {
+  BUDGET_MAX,
+  BUDGET_MIN,
+  ERR_INVALID,
+  ERR_NO_MEMORY,
+  ERR_STATE,
+  ERR_TIME,
+  EVENT_BATCH,
+  PAGE_BYTES,
+  SIZEOF_EVENT,
+  SIZEOF_TX_DESCRIPTOR,
+  TX_BATCH,
+} from '../abi';
+import { randomSeed } from '../crypto/random';
+import { pagesOpen } from '../memory/pages';
+import { poolDirectory } from '../memory/pool';
+import { rangesOpen } from '../memory/ranges';
+import { regionOpen, regionTake } from '../memory/region';
+import { Timer, wheelNext, wheelOpen, wheelPop } from '../memory/wheel';
+import { buffersOpen } from '../session/buffer';
+import { expireConnection, expireSubflow } from '../session/expire';
+import { sendersOpen } from '../session/send';
+import { tokensOpen } from '../session/tokens';
+import { clockSet, now } from '../state/clock';
+import { configOpen } from '../state/config';
+import { SUBFLOW_TIMER, subflowPool, subflowsOpen, timerSubflow } from '../state/subflow';
+import { connectionPool, connectionsOpen, timerConnection } from '../state/connection';
+import { mapsOpen } from '../state/datamap';
+import { eventsOpen, eventsTake } from '../state/events';
+import { linksOpen } from '../state/link';
+import { listenerPool, listenersOpen } from '../state/listener';
+import { flowsOpen } from '../tcp/flows';
+import { packetsOutOpen } from '../tcp/packet-out';
+import { ingestOpen } from './ingest';
+import { repliesOpen } from './replies';
+import { socketsOpen } from './sockets';
+
+/** The stack as a whole: made once, told the time, asked for events. */
+
+let created = false;
+let txRing: usize = 0;
+let eventRing: usize = 0;
+
+/** See mptcp_create. */
+export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i64): i32 {
+  if (created) return ERR_STATE;
+  if (budget < BUDGET_MIN || budget > BUDGET_MAX) return ERR_INVALID;
+  if (!regionOpen(<usize>budget)) return ERR_NO_MEMORY;
+  created = true;
+  const bytes = <usize>budget;
+  randomSeed(<u64>seed0, <u64>seed1, <u64>seed2, <u64>seed3);
+  configOpen(budget);
+  wheelOpen();
+  rangesOpen();
+  connectionsOpen();
+  subflowsOpen();
+  listenersOpen();
+  mapsOpen();
+  eventsOpen();
+  linksOpen();
+  buffersOpen();
+  sendersOpen();
+  repliesOpen();
+  ingestOpen();
+  socketsOpen();
+  txRing = regionTake(<usize>TX_BATCH * SIZEOF_TX_DESCRIPTOR);
+  eventRing = regionTake(<usize>EVENT_BATCH * SIZEOF_EVENT);
+  packetsOutOpen(txRing);
+  flowsOpen(bytes);
+  tokensOpen(bytes);
+  const directory = <u32>(bytes / <usize>PAGE_BYTES);
+  poolDirectory(connectionPool, directory);
+  poolDirectory(subflowPool, directory);
+  poolDirectory(listenerPool, directory);
+  pagesOpen();
+  return 0;
+}
+
+export function isCreated(): bool {
+  return created;
+}
+
+/** See mptcp_time. */
+export function advance(time: i64): i32 {
+  if (time < now()) return ERR_TIME;
+  clockSet(time);
+  for (let timer = wheelPop(time); timer != 0; timer = wheelPop(time)) {
+    if (changetype<Timer>(timer).kind == SUBFLOW_TIMER) expireSubflow(timerSubflow(timer));
+    else expireConnection(timerConnection(timer));
+  }
+  return 0;
+}
+
+export function deadline(): i64 {
+  return wheelNext();
+}
+
+export function takeEvents(max: i32): i32 {
+  if (max < 0) return ERR_INVALID;
+  return eventsTake(eventRing, min<i32>(max, EVENT_BATCH));
+}
+
+export function txRingAddress(): i32 {
+  return <i32>txRing;
+}
+
+export function eventRingAddress(): i32 {
+  return <i32>eventRing;
+}

@@ -1,0 +1,67 @@
+import { ERR_INVALID, TCP_CLOSED, TX_BATCH } from '../abi';
+import { sessionSubflowClosed } from '../session/closing';
+import { feedStarved, pushAll } from '../session/send';
+import { Link, linkFind } from '../state/link';
+import { Subflow } from '../state/subflow';
+import { readyAdd, readyTake } from '../tcp/ready';
+import { hasOutput, subflowTransmit } from '../tcp/output';
+import { descriptorAt, wholePacket } from '../tcp/packet-out';
+import { Reply, replyDone, replyTake } from './replies';
+
+/** Segments one subflow may send before the next one of the link has its turn. */
+const QUANTUM: i32 = 16;
+
+/** Replies whose bytes the host was shown by the last call; they are freed by the next. */
+let shown: usize = 0;
+
+/** See mptcp_transmit. */
+export function transmit(linkIndex: i32, max: i32): i32 {
+  const link = linkFind(linkIndex);
+  if (link === null || max < 0) return ERR_INVALID;
+  const limit = min<i32>(max, TX_BATCH);
+  freeShown();
+  pushAll();
+  feedStarved();
+  if (link.up == 0) return 0;
+  let made = replies(link, linkIndex, limit);
+  while (made < limit) {
+    const taken = readyTake(link);
+    if (taken == 0) break;
+    const subflow = changetype<Subflow>(taken);
+    let turn = 0;
+    while (made < limit && turn < QUANTUM && subflowTransmit(subflow, descriptorAt(made))) {
+      made++;
+      turn++;
+      if (subflow.state == TCP_CLOSED) break;
+    }
+    if (subflow.state == TCP_CLOSED) {
+      // Its RST went out.
+      sessionSubflowClosed(subflow, 0);
+      pushAll();
+    } else if ((made == limit || turn == QUANTUM) && hasOutput(subflow)) {
+      readyAdd(subflow);
+    }
+  }
+  return made;
+}
+
+function replies(link: Link, linkIndex: i32, limit: i32): i32 {
+  let made = 0;
+  while (made < limit) {
+    const taken = replyTake(link);
+    if (taken == 0) break;
+    const reply = changetype<Reply>(taken);
+    wholePacket(descriptorAt(made++), linkIndex, reply.page, reply.length);
+    reply.next = shown;
+    shown = taken;
+  }
+  return made;
+}
+
+function freeShown(): void {
+  while (shown != 0) {
+    const next = changetype<Reply>(shown).next;
+    replyDone(shown);
+    shown = next;
+  }
+}

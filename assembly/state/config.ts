@@ -1,0 +1,111 @@
+import {
+  CONFIG_ADD_ADDR_TIMEOUT,
+  CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT,
+  CONFIG_CHECKSUM_ENABLED,
+  CONFIG_CLOSE_TIMEOUT,
+  CONFIG_CONGESTION,
+  CONFIG_DELAYED_ACK,
+  CONFIG_DSN64,
+  CONFIG_HOP_LIMIT,
+  CONFIG_INITIAL_WINDOW,
+  CONFIG_KEEPALIVE,
+  CONFIG_KEEPALIVE_COUNT,
+  CONFIG_KEEPALIVE_IDLE,
+  CONFIG_KEEPALIVE_INTERVAL,
+  CONFIG_LIMIT_ADD_ADDR_ACCEPTED,
+  CONFIG_LIMIT_SUBFLOWS,
+  CONFIG_MAP_BYTES,
+  CONFIG_MPTCP_ENABLED,
+  CONFIG_NO_DELAY,
+  CONFIG_RECEIVE_BUFFER,
+  CONFIG_RETRIES,
+  CONFIG_RTO_INITIAL,
+  CONFIG_RTO_MAX,
+  CONFIG_RTO_MIN,
+  CONFIG_SACK,
+  CONFIG_SCHEDULER,
+  CONFIG_SEND_BUFFER,
+  CONFIG_STALE_LOSS_CNT,
+  CONFIG_SYN_RETRIES,
+  CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
+  CONFIG_TIMESTAMPS,
+  CONFIG_TIME_WAIT,
+  CONFIG_WINDOW_SCALE,
+  CONGESTION_LIA,
+  CONGESTION_RENO,
+  ERR_INVALID,
+  SCHEDULER_MIN_RTT,
+} from '../abi';
+
+/** The values of the stack, by CONFIG_ key, each with the range it may have. */
+
+const SECOND: i64 = 1000000;
+const DAY: i64 = 86400 * SECOND;
+const KEYS: i32 = 33;
+
+const values: usize = memory.data(33 * 8, 8);
+const lows: usize = memory.data(33 * 8, 8);
+const highs: usize = memory.data(33 * 8, 8);
+
+/** Sets every value to its default; `budget` bounds the buffers of one connection. */
+export function configOpen(budget: i64): void {
+  const buffer = min<i64>(4 << 20, budget / 8);
+  define(CONFIG_MPTCP_ENABLED, 1, 0, 1);
+  define(CONFIG_CHECKSUM_ENABLED, 0, 0, 1);
+  define(CONFIG_ADD_ADDR_TIMEOUT, 120 * SECOND, 0, DAY);
+  define(CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT, 1, 0, 1);
+  define(CONFIG_CLOSE_TIMEOUT, 60 * SECOND, 0, DAY);
+  define(CONFIG_STALE_LOSS_CNT, 4, 1, 255);
+  define(CONFIG_LIMIT_SUBFLOWS, 2, 0, 31);
+  define(CONFIG_LIMIT_ADD_ADDR_ACCEPTED, 0, 0, 31);
+  define(CONFIG_SCHEDULER, SCHEDULER_MIN_RTT, SCHEDULER_MIN_RTT, SCHEDULER_MIN_RTT);
+  define(CONFIG_CONGESTION, CONGESTION_LIA, CONGESTION_RENO, CONGESTION_LIA);
+  define(CONFIG_SEND_BUFFER, buffer, 4096, 1 << 30);
+  define(CONFIG_RECEIVE_BUFFER, buffer, 4096, 1 << 25);
+  define(CONFIG_NO_DELAY, 0, 0, 1);
+  define(CONFIG_KEEPALIVE, 0, 0, 1);
+  define(CONFIG_KEEPALIVE_IDLE, 7200 * SECOND, SECOND / 1000, 30 * DAY);
+  define(CONFIG_KEEPALIVE_INTERVAL, 75 * SECOND, SECOND / 1000, 30 * DAY);
+  define(CONFIG_KEEPALIVE_COUNT, 9, 1, 255);
+  define(CONFIG_RTO_INITIAL, SECOND, SECOND / 1000, 60 * SECOND);
+  define(CONFIG_RTO_MIN, SECOND / 5, SECOND / 1000, 60 * SECOND);
+  define(CONFIG_RTO_MAX, 120 * SECOND, SECOND / 1000, 1000 * SECOND);
+  define(CONFIG_DELAYED_ACK, SECOND / 25, 0, SECOND / 2);
+  define(CONFIG_TIME_WAIT, 60 * SECOND, 0, DAY);
+  define(CONFIG_SYN_RETRIES, 6, 0, 127);
+  define(CONFIG_SYN_RETRIES_BEFORE_FALLBACK, 2, 0, 127);
+  define(CONFIG_RETRIES, 15, 1, 255);
+  define(CONFIG_TIMESTAMPS, 1, 0, 1);
+  define(CONFIG_SACK, 1, 0, 1);
+  define(CONFIG_WINDOW_SCALE, 8, 0, 14);
+  define(CONFIG_INITIAL_WINDOW, 10, 1, 1000);
+  define(CONFIG_MAP_BYTES, 32768, 536, 65535);
+  define(CONFIG_HOP_LIMIT, 64, 1, 255);
+  define(CONFIG_DSN64, 1, 0, 1);
+}
+
+export function config(key: i32): i64 {
+  return load<i64>(values + (<usize>key << 3));
+}
+
+export function configKnown(key: i32): bool {
+  return key > 0 && key < KEYS;
+}
+
+/** Returns 0, or ERR_INVALID for an unknown key or a value out of its range. */
+export function configCheck(key: i32, value: i64): i32 {
+  if (!configKnown(key)) return ERR_INVALID;
+  const at = <usize>key << 3;
+  return value >= load<i64>(lows + at) && value <= load<i64>(highs + at) ? 0 : ERR_INVALID;
+}
+
+export function configStore(key: i32, value: i64): void {
+  store<i64>(values + (<usize>key << 3), value);
+}
+
+function define(key: i32, value: i64, low: i64, high: i64): void {
+  const at = <usize>key << 3;
+  store<i64>(values + at, value);
+  store<i64>(lows + at, low);
+  store<i64>(highs + at, high);
+}

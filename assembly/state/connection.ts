@@ -1,0 +1,197 @@
+import { Pool, poolOpen } from '../memory/pool';
+import { RangeSet } from '../memory/ranges';
+import { Timer } from '../memory/wheel';
+
+/**
+ * One byte stream: a Multipath TCP connection with its subflows, or plain TCP with one subflow and an implied,
+ * endless mapping. Sequence numbers are 64-bit data sequence numbers (RFC 8684 section 3.3); plain TCP counts from 0.
+ */
+@unmanaged
+export class Connection {
+  next: usize;
+  handle: u32;
+  live: u32;
+
+  /** A CONNECTION_ value. */
+  state: u8;
+  /** 1 while the connection is multipath; 0 for plain TCP from the start or after fallback. */
+  multipath: u8;
+  /** A FALLBACK_ value. */
+  fallback: u8;
+  version: u8;
+  /** 1 when both sides agreed on the DSS checksum. */
+  checksum: u8;
+  /** 1 for the side that connected. */
+  active: u8;
+  /** 1 once the peer has shown that it has both keys (RFC 8684 section 3.1). */
+  confirmed: u8;
+  /** 1 once the application gave up the handle. */
+  orphaned: u8;
+  /** The peer forbids joins to its initial address (flag C). */
+  denyJoinInitial: u8;
+  noDelay: u8;
+  keepAlive: u8;
+  scheduler: u8;
+  congestion: u8;
+  /** 1 while in the queue of connections that may have bytes to schedule. */
+  pushQueued: u8;
+  /** 1 while in the queue of connections with events. */
+  eventQueued: u8;
+  /** 1 when a reserve found no room, so that EVENT_WRITABLE is owed. */
+  wantsRoom: u8;
+  /** 1 while in the list of connections that wait for free pages. */
+  starved: u8;
+  /** 1 once EVENT_CLOSED was raised. */
+  closedRaised: u8;
+  /** 1 once accepted, or for an active open. */
+  accepted: u8;
+  /** 1 while in the accept queue of its listener. */
+  acceptQueued: u8;
+
+  subflows: usize;
+  subflowCount: u32;
+  subflowsTotal: u32;
+  nextSubflowId: u32;
+  /** Subflow that received data last; window updates go out by it first. */
+  lastReceived: usize;
+
+  listener: usize;
+  acceptNext: usize;
+  pushNext: usize;
+  eventNext: usize;
+  starvedNext: usize;
+  /** Chain of the token table. */
+  tokenNext: usize;
+  /** Pending events without an id, 1 << EVENT_. */
+  events: u32;
+  /** The ERR_ value that ended it, or 0. */
+  error: i32;
+  /** Events that carry an id, oldest first, see state/events.ts. */
+  noticeHead: usize;
+  noticeTail: usize;
+
+  localToken: u32;
+  remoteToken: u32;
+  localKey: u64;
+  remoteKey: u64;
+
+  // Sending. [sndUna, sndEnd) lies in a chain of pages.
+  sndUna: u64;
+  sndNxt: u64;
+  sndEnd: u64;
+  sndWindowEnd: u64;
+  /** Position of sndUna, of sndNxt and of sndEnd in the chain; page 0 means: no page yet. */
+  unaPage: usize;
+  unaOffset: u32;
+  nxtPage: usize;
+  nxtOffset: u32;
+  tailPage: usize;
+  tailOffset: u32;
+  /** Bytes reserved and not committed. */
+  reserved: u32;
+  sendPages: u32;
+  sendBuffer: u32;
+  /** 1 once the application ended its stream; 2 once the DATA_FIN was sent; 3 once it was acknowledged. */
+  finState: u8;
+  /** 1 once the peer's end of stream is known; 2 once all before it has arrived. */
+  rcvFinState: u8;
+  /** DATA_FIN shall go out with the next DSS. */
+  dataFinDue: u8;
+  /** Retransmissions of data at connection level since the last progress. */
+  rtxBackoff: u8;
+  /** DataMaps to be given to another subflow, in DSN order of arrival. */
+  reinjectHead: usize;
+  reinjectTail: usize;
+
+  // Receiving. Offsets count from rcvStart.
+  rcvStart: u64;
+  rcvNxt: u64;
+  rcvRead: u64;
+  /** Right edge of the window announced to the peer. */
+  rcvWindowEnd: u64;
+  rcvFin: u64;
+  /** Without mappings (plain TCP, after fallback): the number of stream offset 0 of the only subflow. */
+  rcvPlainBase: u64;
+  rcvTable: usize;
+  rcvTableSize: u32;
+  rcvPages: u32;
+  receiveBuffer: u32;
+  /** RangeSet of bytes beyond rcvNxt: four words, see rcvRanges(). */
+  ranges0: u32;
+  ranges1: u32;
+  ranges2: u32;
+  ranges3: u32;
+
+  /** Timer: six words, see connectionTimer(). */
+  timer0: i64;
+  timer1: i64;
+  timer2: i64;
+  /** Deadlines, µs, 0 when off. */
+  rtxAt: i64;
+  closeAt: i64;
+  signalAt: i64;
+
+  // Path manager.
+  /** Endpoints to announce, announced, and echoed, by endpoint index. */
+  announceDue: u32;
+  announced: u32;
+  announceEchoed: u32;
+  announceTries: u32;
+  /** Endpoints from which a subflow was opened. */
+  opened: u32;
+  /** Address ids to withdraw, one a byte, and how many. */
+  removeIds: u64;
+  removeCount: u32;
+  /** Addresses the peer announced, see RemoteAddress. */
+  remoteAddresses: usize;
+  remoteAccepted: u32;
+  extraSubflows: u32;
+
+  bytesSent: u64;
+  bytesReinjected: u64;
+  bytesReceived: u64;
+  bytesAcked: u64;
+}
+
+/** An address the peer announced (RFC 8684 section 3.4.1). */
+@unmanaged
+export class RemoteAddress {
+  next: usize;
+  /** Address id of the peer. */
+  id: u32;
+  hi: u64;
+  lo: u64;
+  port: u32;
+  /** 1 while an echo is owed. */
+  echoDue: u32;
+  /** 1 once subflows to it were opened. */
+  joined: u32;
+}
+
+export const CONNECTION_KIND: u32 = 0;
+export const CONNECTION_TIMER: u32 = 1;
+export const connectionPool: Pool = changetype<Pool>(memory.data(64, 8));
+export const remoteAddressPool: Pool = changetype<Pool>(memory.data(64, 8));
+
+export function connectionsOpen(): void {
+  poolOpen(connectionPool, 512, CONNECTION_KIND);
+  poolOpen(remoteAddressPool, 64, 2);
+}
+
+export function connectionTimer(connection: Connection): Timer {
+  return changetype<Timer>(changetype<usize>(connection) + offsetof<Connection>('timer0'));
+}
+
+export function timerConnection(timer: usize): Connection {
+  return changetype<Connection>(timer - offsetof<Connection>('timer0'));
+}
+
+export function rcvRanges(connection: Connection): RangeSet {
+  return changetype<RangeSet>(changetype<usize>(connection) + offsetof<Connection>('ranges0'));
+}
+
+/** Bytes received in order that the application has not taken. */
+export function readableBytes(connection: Connection): u32 {
+  const end = connection.rcvFinState == 2 ? connection.rcvFin : connection.rcvNxt;
+  return <u32>(end - connection.rcvRead);
+}

@@ -1,0 +1,237 @@
+import { TCP_CLOSED, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECEIVED, TCP_SYN_SENT } from '../abi';
+import { Pool, poolOpen } from '../memory/pool';
+import { RangeSet } from '../memory/ranges';
+import { Timer } from '../memory/wheel';
+import { Connection } from './connection';
+
+/** One TCP connection over one path (RFC 9293 section 3.3.1 names; sequence numbers are those on the wire). */
+@unmanaged
+export class Subflow {
+  next: usize;
+  handle: u32;
+  live: u32;
+  /** The connection it belongs to, or 0 once that is gone (TIME-WAIT). */
+  owner: usize;
+  /** Chain of the flow table. */
+  hashNext: usize;
+  readyNext: usize;
+
+  localHi: u64;
+  localLo: u64;
+  remoteHi: u64;
+  remoteLo: u64;
+  localPort: u16;
+  remotePort: u16;
+  link: i32;
+  id: u32;
+  localId: u8;
+  remoteId: u8;
+  /** A TCP_ value. */
+  state: u8;
+  /** SUBFLOW_ bits. */
+  flags: u8;
+
+  /** 1 while in the ready queue of its link. */
+  readyQueued: u8;
+  /** ACK_ value: none, delayed, now. */
+  ackDue: u8;
+  /** SYN or SYN/ACK to be sent. */
+  synDue: u8;
+  /** RST to be sent, which ends it. */
+  rstDue: u8;
+  /** FIN wanted once the assigned bytes are sent; FIN sent. */
+  finWanted: u8;
+  finSent: u8;
+  /** The peer's FIN was received in order. */
+  finReceived: u8;
+  /** Zero-window or keep-alive probe to be sent. */
+  probeDue: u8;
+  timestamps: u8;
+  sack: u8;
+  /** Window scaling agreed. */
+  scaled: u8;
+  sndShift: u8;
+  rcvShift: u8;
+  /** 0 not in a handshake of Multipath TCP, else MPTCP_ value below. */
+  join: u8;
+  /** The join or the capable handshake wants its third ACK sent (again). */
+  thirdAckDue: u8;
+  /** Reason for MP_TCPRST, 255 for none; MP_FASTCLOSE instead when 254. */
+  rstReason: u8;
+  /** Loss state: 0 open, 1 recovery, 2 loss (after a timeout). */
+  recovery: u8;
+  /** Retransmission timeouts in a row. */
+  backoff: u8;
+  synTries: u8;
+  probes: u8;
+  dupAcks: u8;
+  /** Segments received since the last ACK sent. */
+  unacked: u8;
+  /** Segments to be acknowledged at once after the start (quick acknowledgements). */
+  quickAcks: u8;
+  /** SYN retransmissions went without MP_CAPABLE. */
+  synPlain: u8;
+  reorderingSeen: u8;
+  stale: u8;
+  prioDue: u8;
+  /** MP_FAIL is owed. */
+  failDue: u8;
+
+  // Sending.
+  iss: u32;
+  sndUna: u32;
+  sndNxt: u32;
+  /** Sequence number behind the last byte assigned to this subflow. */
+  seqEnd: u32;
+  sndWindow: u32;
+  sndWl1: u32;
+  sndWl2: u32;
+  sndWindowMax: u32;
+  mss: u32;
+  mapHead: usize;
+  mapTail: usize;
+  /** The map that holds sndNxt. */
+  mapNext: usize;
+  segmentHead: usize;
+  segmentTail: usize;
+  /** Segments by time of their last transmission, oldest first (RFC 8985 section 5.2). */
+  timeHead: usize;
+  timeTail: usize;
+  /** First segment that may be marked lost and wait to be sent again. */
+  lostHint: usize;
+  /** Payload and FIN octets in segments from sndUna to sndNxt; of them sacked; of them lost and not sent again. */
+  outstanding: u32;
+  sackedBytes: u32;
+  lostBytes: u32;
+  recoveryEnd: u32;
+
+  // Receiving.
+  irs: u32;
+  rcvNxt: u32;
+  rcvWindowEnd: u32;
+  /** Stream offset of rcvNxt, counted from the first data byte. */
+  rcvOffset: u64;
+  lastAckSent: u32;
+  tsRecent: u32;
+  tsRecentAt: u32;
+  tsOffset: u32;
+  receiveMapHead: usize;
+  receiveMapTail: usize;
+  finSeq: u32;
+  finKnown: u32;
+  /** RangeSet of stream offsets received beyond rcvOffset: four words, see subflowRanges(). */
+  ranges0: u32;
+  ranges1: u32;
+  ranges2: u32;
+  ranges3: u32;
+
+  // Round-trip time (RFC 6298), µs; RACK (RFC 8985).
+  srtt: u32;
+  rttVar: u32;
+  minRtt: u32;
+  rto: u32;
+  rackTime: i64;
+  rackRtt: u32;
+  rackEnd: u32;
+
+  // Congestion control (RFC 5681), bytes.
+  cwnd: u32;
+  ssthresh: u32;
+  cwndAcked: u32;
+  priorCwnd: u32;
+
+  // Joining (RFC 8684 section 3.2).
+  localNonce: u32;
+  remoteNonce: u32;
+
+  /** Timer: three double words, see subflowTimer(). */
+  timer0: i64;
+  timer1: i64;
+  timer2: i64;
+  /** Deadlines, µs, 0 when off. */
+  rtoAt: i64;
+  rackAt: i64;
+  ackAt: i64;
+  probeAt: i64;
+  stateAt: i64;
+  lastReceivedAt: i64;
+  lastSentAt: i64;
+
+  bytesSent: u64;
+  bytesAcked: u64;
+  bytesRetransmitted: u64;
+  segmentsOut: u64;
+  segmentsIn: u64;
+  retransmits: u32;
+  timeouts: u32;
+  failDsn: u64;
+}
+
+/** Subflow.ackDue. */
+export const ACK_NONE: u8 = 0;
+export const ACK_DELAYED: u8 = 1;
+export const ACK_NOW: u8 = 2;
+
+/** Subflow.join: how far the handshake of Multipath TCP is on this subflow. */
+export const JOIN_NONE: u8 = 0;
+/** Active MP_JOIN: no data until the fourth ACK. */
+export const JOIN_WAIT_ACK: u8 = 1;
+/** Passive MP_JOIN: waiting for the third ACK with its HMAC. */
+export const JOIN_WAIT_HMAC: u8 = 2;
+export const JOIN_DONE: u8 = 3;
+
+export const RST_PLAIN: u8 = 255;
+export const RST_FASTCLOSE: u8 = 254;
+
+/** Subflow.recovery. */
+export const LOSS_OPEN: u8 = 0;
+export const LOSS_RECOVERY: u8 = 1;
+export const LOSS_TIMEOUT: u8 = 2;
+
+export const SUBFLOW_TIMER: u32 = 2;
+export const subflowPool: Pool = changetype<Pool>(memory.data(64, 8));
+
+export function subflowsOpen(): void {
+  poolOpen(subflowPool, 1024, 0);
+}
+
+export function ownerOf(subflow: Subflow): Connection {
+  return changetype<Connection>(subflow.owner);
+}
+
+export function subflowTimer(subflow: Subflow): Timer {
+  return changetype<Timer>(changetype<usize>(subflow) + offsetof<Subflow>('timer0'));
+}
+
+export function timerSubflow(timer: usize): Subflow {
+  return changetype<Subflow>(timer - offsetof<Subflow>('timer0'));
+}
+
+export function subflowRanges(subflow: Subflow): RangeSet {
+  return changetype<RangeSet>(changetype<usize>(subflow) + offsetof<Subflow>('ranges0'));
+}
+
+/** Octets in flight: sent and neither acknowledged, sacked nor marked lost (RFC 6675 "pipe"). */
+export function inFlight(subflow: Subflow): u32 {
+  return subflow.outstanding - subflow.sackedBytes - subflow.lostBytes;
+}
+
+/** Bytes assigned to this subflow that were never sent on it. */
+export function unsentBytes(subflow: Subflow): u32 {
+  return subflow.seqEnd - subflow.sndNxt;
+}
+
+/** True from ESTABLISHED on, until it is closed (RFC 9293 section 3.3.2 "synchronized"). */
+export function isSynchronized(subflow: Subflow): bool {
+  return subflow.state != TCP_SYN_SENT && subflow.state != TCP_SYN_RECEIVED && subflow.state != TCP_CLOSED;
+}
+
+/** True while the connection may give it new bytes. */
+export function canCarryData(subflow: Subflow): bool {
+  return (
+    (subflow.state == TCP_ESTABLISHED || subflow.state == TCP_CLOSE_WAIT) &&
+    subflow.finWanted == 0 &&
+    subflow.rstDue == 0 &&
+    (subflow.join == JOIN_NONE || subflow.join == JOIN_DONE)
+  );
+}

@@ -1,0 +1,97 @@
+import {
+  CONFIG_KEEPALIVE_COUNT,
+  CONFIG_KEEPALIVE_IDLE,
+  CONFIG_KEEPALIVE_INTERVAL,
+  CONFIG_RETRIES,
+  TCP_ESTABLISHED,
+  TCP_CLOSE_WAIT,
+  TCP_SYN_RECEIVED,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from '../abi';
+import { now } from '../state/clock';
+import { config } from '../state/config';
+import { ACK_DELAYED, JOIN_WAIT_ACK, Subflow, ownerOf } from '../state/subflow';
+import { synExhausted } from './handshake';
+import { detectLoss, retransmissionTimeout } from './loss';
+import { ackNow, readyAdd } from './ready';
+import { currentRto } from './rtt';
+import { SIGNAL_CLOSED, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT } from './signals';
+import { timersArm } from './timers';
+
+/** Runs the deadlines of a subflow that are due. Returns SIGNAL_ bits. */
+export function subflowExpire(subflow: Subflow): u32 {
+  const time = now();
+  let signals: u32 = 0;
+  if (subflow.ackAt != 0 && subflow.ackAt <= time) {
+    subflow.ackAt = 0;
+    if (subflow.ackDue == ACK_DELAYED) ackNow(subflow);
+  }
+  if (subflow.rackAt != 0 && subflow.rackAt <= time) {
+    signals |= detectLoss(subflow);
+    readyAdd(subflow);
+  }
+  if (subflow.rtoAt != 0 && subflow.rtoAt <= time) signals |= expireRto(subflow);
+  if (subflow.probeAt != 0 && subflow.probeAt <= time) signals |= expireProbe(subflow);
+  if (subflow.stateAt != 0 && subflow.stateAt <= time) {
+    subflow.stateAt = 0;
+    signals |= subflow.state == TCP_TIME_WAIT ? SIGNAL_CLOSED : SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+  }
+  if ((signals & SIGNAL_CLOSED) == 0) timersArm(subflow);
+  return signals;
+}
+
+/** Starts, moves or stops the keep-alive deadline (RFC 9293 section 3.8.4). */
+export function keepAliveArm(subflow: Subflow): void {
+  if (subflow.owner == 0 || ownerOf(subflow).keepAlive == 0) {
+    subflow.probeAt = 0;
+  } else if (subflow.probeAt == 0) {
+    subflow.probeAt = now() + config(CONFIG_KEEPALIVE_IDLE);
+  }
+  timersArm(subflow);
+}
+
+function expireRto(subflow: Subflow): u32 {
+  subflow.rtoAt = 0;
+  if (subflow.state == TCP_SYN_SENT || subflow.state == TCP_SYN_RECEIVED) {
+    if (synExhausted(subflow)) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+    subflow.synDue = 1;
+    readyAdd(subflow);
+    return SIGNAL_SYN_TIMEOUT;
+  }
+  if (subflow.join == JOIN_WAIT_ACK && subflow.segmentHead == 0) {
+    // RFC 8684 section 3.2: the third ACK is sent again until the fourth arrives.
+    if (synExhausted(subflow)) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+    subflow.synTries++;
+    subflow.backoff++;
+    subflow.thirdAckDue = 1;
+    ackNow(subflow);
+    return 0;
+  }
+  if (subflow.segmentHead == 0) return 0;
+  if (<i64>subflow.backoff >= config(CONFIG_RETRIES)) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+  const signals = retransmissionTimeout(subflow);
+  // RFC 6298 section 5.6; it is armed even if the retransmission itself has to wait.
+  subflow.rtoAt = now() + currentRto(subflow);
+  readyAdd(subflow);
+  return signals;
+}
+
+function expireProbe(subflow: Subflow): u32 {
+  subflow.probeAt = 0;
+  if (subflow.state != TCP_ESTABLISHED && subflow.state != TCP_CLOSE_WAIT) return 0;
+  if (subflow.owner == 0 || ownerOf(subflow).keepAlive == 0) return 0;
+  const idle = config(CONFIG_KEEPALIVE_IDLE);
+  const quiet = now() - subflow.lastReceivedAt;
+  if (quiet < idle) {
+    subflow.probes = 0;
+    subflow.probeAt = subflow.lastReceivedAt + idle;
+    return 0;
+  }
+  if (<i64>subflow.probes >= config(CONFIG_KEEPALIVE_COUNT)) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+  subflow.probes++;
+  subflow.probeDue = 1;
+  subflow.probeAt = now() + config(CONFIG_KEEPALIVE_INTERVAL);
+  readyAdd(subflow);
+  return 0;
+}

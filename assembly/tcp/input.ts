@@ -1,0 +1,219 @@
+import {
+  CONFIG_RECEIVE_BUFFER,
+  COUNTER_CHALLENGE_ACK,
+  COUNTER_DROP_PAWS,
+  COUNTER_DROP_SEQUENCE,
+  COUNTER_RST_IN,
+  SUBFLOW_INITIAL,
+  TCP_CLOSED,
+  TCP_ESTABLISHED,
+  TCP_FIN_WAIT_1,
+  TCP_FIN_WAIT_2,
+  TCP_SYN_RECEIVED,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from '../abi';
+import { seqLe, seqLt } from '../memory/sequence';
+import { now, nowMs } from '../state/clock';
+import { config } from '../state/config';
+import { count } from '../state/counters';
+import { JOIN_WAIT_ACK, Subflow, ownerOf } from '../state/subflow';
+import { OPTION_TIMESTAMPS, options } from '../wire/options';
+import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN, segment } from '../wire/segment';
+import { acknowledgedFin, tcpAcknowledge } from './ack';
+import { finAcknowledged, timeWaitSegment } from './close';
+import { takeSynOptions } from './handshake';
+import { ackNow, readyAdd } from './ready';
+import { rttSample } from './rtt';
+import {
+  SIGNAL_CLOSED,
+  SIGNAL_DATA,
+  SIGNAL_ESTABLISHED,
+  SIGNAL_RESET,
+  SIGNAL_VALID,
+} from './signals';
+import { timersArm } from './timers';
+
+/**
+ * Processes the segment in `segment` and `options` for a subflow, up to but not including its data and FIN, which the
+ * session takes with tcpReceive() (RFC 9293 section 3.10.7). Returns SIGNAL_ bits; without SIGNAL_VALID it is dropped.
+ */
+export function tcpInput(subflow: Subflow): u32 {
+  subflow.segmentsIn++;
+  if (subflow.state == TCP_SYN_SENT) return synSentInput(subflow);
+  if (subflow.state == TCP_TIME_WAIT) return timeWaitSegment(subflow);
+  const flags = segment.flags;
+
+  // RFC 7323 section 5.3: an old timestamp means an old segment; an RST is exempt.
+  if (subflow.timestamps != 0 && (flags & (TCP_FLAG_RST | TCP_FLAG_SYN)) == 0) {
+    if ((options.present & OPTION_TIMESTAMPS) != 0 && <i32>(options.tsVal - subflow.tsRecent) < 0) {
+      // Section 5.5: tsRecent is void after 24 days.
+      if (nowMs() - subflow.tsRecentAt < 2073600000) {
+        count(COUNTER_DROP_PAWS);
+        ackNow(subflow);
+        return 0;
+      }
+    }
+  }
+
+  // First: sequence number (section 3.10.7.4).
+  if (!acceptable(subflow)) {
+    if (subflow.state == TCP_SYN_RECEIVED && (flags & TCP_FLAG_SYN) != 0 && segment.seq == subflow.irs) {
+      subflow.synDue = 1;
+      readyAdd(subflow);
+    } else if ((flags & TCP_FLAG_RST) == 0) {
+      count(COUNTER_DROP_SEQUENCE);
+      ackNow(subflow);
+      // The SYN/ACK again: the third ACK, with its keys or HMAC, was lost.
+      if ((flags & TCP_FLAG_SYN) != 0 && awaitsFourthAck(subflow)) subflow.thirdAckDue = 1;
+      // An old segment can still carry the ACK that ends a handshake or frees data: it is used when it is in range.
+      if ((flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_ACK && seqLe(segment.seq, subflow.rcvNxt))
+        return acknowledgeOld(subflow);
+    }
+    return 0;
+  }
+
+  // Second: RST (RFC 5961 section 3.2).
+  if ((flags & TCP_FLAG_RST) != 0) {
+    if (segment.seq == subflow.rcvNxt) {
+      count(COUNTER_RST_IN);
+      return SIGNAL_VALID | SIGNAL_RESET | SIGNAL_CLOSED;
+    }
+    challenge(subflow);
+    return 0;
+  }
+
+  // Fourth: SYN (RFC 5961 section 4.2).
+  if ((flags & TCP_FLAG_SYN) != 0) {
+    if (subflow.state == TCP_SYN_RECEIVED && (flags & TCP_FLAG_ACK) != 0 && segment.ack == subflow.iss + 1) {
+      // The peer's answer in a simultaneous open (RFC 9293 section 3.5, figure 7).
+      return establish(subflow);
+    }
+    challenge(subflow);
+    return 0;
+  }
+
+  // Fifth: ACK.
+  if ((flags & TCP_FLAG_ACK) == 0) return 0;
+  let signals: u32 = SIGNAL_VALID;
+  if (subflow.state == TCP_SYN_RECEIVED) {
+    if (segment.ack != subflow.iss + 1) {
+      subflow.rstDue = 1;
+      readyAdd(subflow);
+      return 0;
+    }
+    signals |= establish(subflow);
+  } else if (seqLt(subflow.sndNxt, segment.ack)) {
+    // It acknowledges what was never sent.
+    ackNow(subflow);
+    return 0;
+  } else if (seqLt(segment.ack, subflow.sndUna - max<u32>(subflow.sndWindowMax, 65535))) {
+    // RFC 5961 section 5.2.
+    challenge(subflow);
+    return 0;
+  }
+  takeTimestamp(subflow);
+  subflow.lastReceivedAt = now();
+  signals |= tcpAcknowledge(subflow);
+  if (acknowledgedFin()) signals |= finAcknowledged(subflow);
+  const state = subflow.state;
+  if (state == TCP_ESTABLISHED || state == TCP_FIN_WAIT_1 || state == TCP_FIN_WAIT_2) signals |= SIGNAL_DATA;
+  return signals;
+}
+
+/** RFC 9293 section 3.10.7.3. */
+function synSentInput(subflow: Subflow): u32 {
+  const flags = segment.flags;
+  const acknowledges = (flags & TCP_FLAG_ACK) != 0;
+  if (acknowledges && segment.ack != subflow.iss + 1) {
+    // The stack answers with RST, as for a segment of no connection.
+    return 0;
+  }
+  if ((flags & TCP_FLAG_RST) != 0) {
+    if (!acknowledges) return 0;
+    count(COUNTER_RST_IN);
+    return SIGNAL_VALID | SIGNAL_RESET | SIGNAL_CLOSED;
+  }
+  if ((flags & TCP_FLAG_SYN) == 0) return 0;
+  subflow.irs = segment.seq;
+  subflow.rcvNxt = segment.seq + 1;
+  takeSynOptions(subflow);
+  if (acknowledges) {
+    return establish(subflow);
+  }
+  // Simultaneous open.
+  subflow.state = <u8>TCP_SYN_RECEIVED;
+  subflow.synDue = 1;
+  readyAdd(subflow);
+  return 0;
+}
+
+/** The peer acknowledged our SYN. */
+function establish(subflow: Subflow): u32 {
+  const active = subflow.state == TCP_SYN_SENT;
+  if (subflow.synTries == 1) rttSample(subflow, now() - subflow.lastSentAt);
+  subflow.sndUna = subflow.iss + 1;
+  subflow.sndNxt = subflow.iss + 1;
+  subflow.synDue = 0;
+  subflow.rtoAt = 0;
+  subflow.backoff = 0;
+  subflow.state = <u8>TCP_ESTABLISHED;
+  // RFC 7323 section 2.2: the window of a SYN is not scaled.
+  const syn = (segment.flags & TCP_FLAG_SYN) != 0;
+  subflow.sndWindow = syn ? segment.window : segment.window << subflow.sndShift;
+  subflow.sndWindowMax = subflow.sndWindow;
+  subflow.sndWl1 = segment.seq;
+  subflow.sndWl2 = segment.ack;
+  subflow.lastReceivedAt = now();
+  if (active || syn) ackNow(subflow);
+  timersArm(subflow);
+  return SIGNAL_VALID | SIGNAL_ESTABLISHED;
+}
+
+/** RFC 9293 section 3.10.7.4, table 6. */
+function acceptable(subflow: Subflow): bool {
+  const flags = segment.flags;
+  const length =
+    segment.payloadLength + ((flags & TCP_FLAG_SYN) != 0 ? 1 : 0) + ((flags & TCP_FLAG_FIN) != 0 ? 1 : 0);
+  // The window of a Multipath TCP connection is one for all subflows: what another subflow announced counts too, and
+  // the session checks every byte against it. Here a bound is enough.
+  const owner = subflow.owner;
+  const edge =
+    subflow.rcvNxt + (owner != 0 ? ownerOf(subflow).receiveBuffer : <u32>config(CONFIG_RECEIVE_BUFFER));
+  const end = segment.seq + length;
+  if (length == 0) return seqLe(subflow.rcvNxt, segment.seq) && seqLe(segment.seq, edge);
+  return seqLt(subflow.rcvNxt, end) && seqLt(segment.seq, edge);
+}
+
+/** Uses the acknowledgment of a segment whose data is old, as Linux and BSD do for retransmissions that cross. */
+function acknowledgeOld(subflow: Subflow): u32 {
+  const ack = segment.ack;
+  if (subflow.state == TCP_SYN_RECEIVED || subflow.state == TCP_CLOSED) return 0;
+  if (seqLt(ack, subflow.sndUna) || seqLt(subflow.sndNxt, ack)) return 0;
+  subflow.lastReceivedAt = now();
+  let signals = SIGNAL_VALID | tcpAcknowledge(subflow);
+  if (acknowledgedFin()) signals |= finAcknowledged(subflow);
+  return signals;
+}
+
+/** RFC 7323 section 4.3: remember the timestamp of a segment that covers what was acknowledged last. */
+function takeTimestamp(subflow: Subflow): void {
+  if (subflow.timestamps == 0 || (options.present & OPTION_TIMESTAMPS) == 0) return;
+  if (seqLe(segment.seq, subflow.lastAckSent) && <i32>(options.tsVal - subflow.tsRecent) >= 0) {
+    subflow.tsRecent = options.tsVal;
+    subflow.tsRecentAt = nowMs();
+  }
+}
+
+/** True for the initiator of a Multipath TCP handshake until the peer has shown that the third ACK arrived. */
+function awaitsFourthAck(subflow: Subflow): bool {
+  if (subflow.join == JOIN_WAIT_ACK) return true;
+  if (subflow.owner == 0 || (subflow.flags & SUBFLOW_INITIAL) == 0) return false;
+  const connection = ownerOf(subflow);
+  return connection.active != 0 && connection.multipath != 0 && connection.confirmed == 0;
+}
+
+function challenge(subflow: Subflow): void {
+  count(COUNTER_CHALLENGE_ACK);
+  ackNow(subflow);
+}

@@ -1,0 +1,105 @@
+import { COUNTER_FAST_RETRANSMITS, COUNTER_TIMEOUTS } from '../abi';
+import { seqLt } from '../memory/sequence';
+import { now } from '../state/clock';
+import { count } from '../state/counters';
+import { SEGMENT_SACKED, SentSegment } from '../state/datamap';
+import { LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT, Subflow } from '../state/subflow';
+import { options } from '../wire/options';
+import { markLost } from './sent';
+import { SIGNAL_RECOVERY, SIGNAL_TIMEOUT } from './signals';
+
+/** Finds lost segments by the time of their last transmission (RACK, RFC 8985) and by timeout (RFC 6298). */
+
+/** Takes note of a segment that was delivered just now (RFC 8985 section 6.2, step 2). */
+export function rackDelivered(subflow: Subflow, sent: SentSegment): void {
+  const rtt = now() - sent.sentAt;
+  if (sent.transmissions > 1) {
+    // An ACK that comes sooner than any round trip was for an earlier transmission.
+    if (rtt < <i64>subflow.minRtt) return;
+    if (subflow.timestamps != 0 && <i32>(options.tsEcr - timestampOf(subflow, sent.sentAt)) < 0) return;
+  }
+  const end = sent.seq + sent.length;
+  if (sent.sentAt > subflow.rackTime || (sent.sentAt == subflow.rackTime && seqLt(subflow.rackEnd, end))) {
+    subflow.rackTime = sent.sentAt;
+    subflow.rackEnd = end;
+    subflow.rackRtt = rtt < 0x7fffffff ? <u32>rtt : 0x7fffffff;
+  }
+}
+
+/** The value of the timestamp clock of this subflow at a moment, ms (RFC 7323 section 5.4). */
+export function timestampOf(subflow: Subflow, at: i64): u32 {
+  return <u32>(at / 1000) + subflow.tsOffset;
+}
+
+/**
+ * Marks segments lost that were sent sufficiently long before one that was delivered (RFC 8985 section 6.2, step 5),
+ * and sets the reordering timer for those that may be. Returns SIGNAL_RECOVERY when recovery begins.
+ */
+export function detectLoss(subflow: Subflow): u32 {
+  subflow.rackAt = 0;
+  if (subflow.rackTime == 0) return 0;
+  // Section 6.2, step 4: no tolerance once three segments are known to have overtaken, unless reordering was seen.
+  let window: i64 = 0;
+  if (
+    subflow.reorderingSeen != 0 ||
+    (subflow.recovery == LOSS_OPEN && subflow.sackedBytes < 3 * subflow.mss)
+  ) {
+    window = <i64>min<u32>(subflow.minRtt >> 2, subflow.srtt);
+  }
+  let marked = false;
+  while (subflow.timeHead != 0) {
+    const sent = changetype<SentSegment>(subflow.timeHead);
+    const before =
+      sent.sentAt < subflow.rackTime ||
+      (sent.sentAt == subflow.rackTime && seqLt(sent.seq + sent.length, subflow.rackEnd));
+    if (!before) break;
+    const remaining = sent.sentAt + <i64>subflow.rackRtt + window - now();
+    if (remaining > 0) {
+      subflow.rackAt = now() + remaining;
+      break;
+    }
+    markLost(subflow, sent);
+    marked = true;
+  }
+  return marked ? enterRecovery(subflow) : 0;
+}
+
+/** Without SACK: three duplicate ACKs, or a partial ACK in recovery, tell that the first segment is lost (RFC 6582). */
+export function firstIsLost(subflow: Subflow): u32 {
+  if (subflow.segmentHead == 0) return 0;
+  markLost(subflow, changetype<SentSegment>(subflow.segmentHead));
+  return enterRecovery(subflow);
+}
+
+/** All in flight counts as lost (RFC 6298 section 5.4 to 5.6). */
+export function retransmissionTimeout(subflow: Subflow): u32 {
+  // A peer whose first hole is sacked has reneged (RFC 2018 section 8): its SACKs are void.
+  const head = changetype<SentSegment>(subflow.segmentHead);
+  const reneged = (head.flags & SEGMENT_SACKED) != 0;
+  let at = subflow.segmentHead;
+  while (at != 0) {
+    const sent = changetype<SentSegment>(at);
+    if (reneged && (sent.flags & SEGMENT_SACKED) != 0) {
+      sent.flags &= ~SEGMENT_SACKED;
+      subflow.sackedBytes -= sent.length;
+    }
+    markLost(subflow, sent);
+    at = sent.next;
+  }
+  subflow.lostHint = subflow.segmentHead;
+  subflow.recovery = LOSS_TIMEOUT;
+  subflow.recoveryEnd = subflow.sndNxt;
+  if (subflow.backoff < 255) subflow.backoff++;
+  subflow.timeouts++;
+  subflow.rackAt = 0;
+  count(COUNTER_TIMEOUTS);
+  return SIGNAL_TIMEOUT;
+}
+
+function enterRecovery(subflow: Subflow): u32 {
+  if (subflow.recovery != LOSS_OPEN) return 0;
+  subflow.recovery = LOSS_RECOVERY;
+  subflow.recoveryEnd = subflow.sndNxt;
+  count(COUNTER_FAST_RETRANSMITS);
+  return SIGNAL_RECOVERY;
+}

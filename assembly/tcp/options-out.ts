@@ -1,0 +1,282 @@
+import {
+  COUNTER_MPTCP_AddAddrTx,
+  COUNTER_MPTCP_EchoAddTx,
+  COUNTER_MPTCP_MPCapableSYNTX,
+  COUNTER_MPTCP_MPFailTx,
+  COUNTER_MPTCP_MPFastcloseTx,
+  COUNTER_MPTCP_MPJoinSynTx,
+  COUNTER_MPTCP_MPRstTx,
+  COUNTER_MPTCP_RmAddrTx,
+  CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT,
+  CONFIG_DSN64,
+  SUBFLOW_BACKUP_LOCAL,
+  SUBFLOW_INITIAL,
+  TCP_SYN_SENT,
+} from '../abi';
+import { Range } from '../memory/ranges';
+import { now } from '../state/clock';
+import { config } from '../state/config';
+import { Connection, RemoteAddress } from '../state/connection';
+import { count } from '../state/counters';
+import { DataMap } from '../state/datamap';
+import { endpointAt } from '../state/endpoint';
+import { RST_FASTCLOSE, RST_PLAIN, Subflow, subflowRanges } from '../state/subflow';
+import { storeBe32 } from '../wire/bytes';
+import { checksumFold, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
+import { addAddressHmac, joinHmac } from '../wire/keys';
+import {
+  CAPABLE_FLAG_A,
+  CAPABLE_FLAG_C,
+  CAPABLE_FLAG_H,
+  DSS_A,
+  DSS_F,
+  DSS_M,
+  DSS_a,
+  DSS_m,
+  dssLength,
+  writeAddAddr,
+  writeCapableAck,
+  writeCapableData,
+  writeCapableSyn,
+  writeCapableSynAck,
+  writeDss,
+  writeFail,
+  writeFastclose,
+  writeJoinAck,
+  writeJoinSyn,
+  writeJoinSynAck,
+  writeRemoveAddr,
+  writeReset,
+} from '../wire/mptcp';
+import { writeMss, writeSackHeader, writeSackPermitted, writeTimestamps, writeWindowScale } from '../wire/options';
+import { loadBe64 } from '../wire/bytes';
+import { ownMss } from './handshake';
+import { timestampOf } from './loss';
+
+/** Writes the options of outgoing segments and shares their 40 bytes. Each function returns the bytes written. */
+
+const OPTION_ROOM: u32 = 40;
+const digest: usize = memory.data(32, 8);
+
+function timestamps(p: usize, subflow: Subflow): u32 {
+  return writeTimestamps(p, timestampOf(subflow, now()), subflow.tsRecent);
+}
+
+function capableFlags(connection: Connection): u32 {
+  let flags = CAPABLE_FLAG_H;
+  if (connection.checksum != 0) flags |= CAPABLE_FLAG_A;
+  if (config(CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT) == 0) flags |= CAPABLE_FLAG_C;
+  return flags;
+}
+
+/** SYN and SYN/ACK (RFC 8684 sections 3.1 and 3.2): with the longest MP_JOIN they fill the 40 bytes exactly. */
+export function synOptions(p: usize, subflow: Subflow, connection: Connection): u32 {
+  const first = subflow.state == TCP_SYN_SENT;
+  let at = writeMss(p, ownMss(subflow));
+  if (subflow.sack != 0) at += writeSackPermitted(p + at);
+  if (subflow.timestamps != 0) at += writeTimestamps(p + at, timestampOf(subflow, now()), first ? 0 : subflow.tsRecent);
+  if (first || subflow.scaled != 0) at += writeWindowScale(p + at, subflow.rcvShift);
+  if (connection.multipath == 0 || subflow.synPlain != 0) return at;
+  if ((subflow.flags & SUBFLOW_INITIAL) != 0) {
+    if (first) {
+      count(COUNTER_MPTCP_MPCapableSYNTX);
+      return at + writeCapableSyn(p + at, capableFlags(connection));
+    }
+    return at + writeCapableSynAck(p + at, capableFlags(connection), connection.localKey);
+  }
+  const backup = (subflow.flags & SUBFLOW_BACKUP_LOCAL) != 0;
+  if (first) {
+    count(COUNTER_MPTCP_MPJoinSynTx);
+    return at + writeJoinSyn(p + at, backup, subflow.localId, connection.remoteToken, subflow.localNonce);
+  }
+  joinHmac(connection.localKey, connection.remoteKey, subflow.localNonce, subflow.remoteNonce, digest);
+  // Leftmost 64 bits.
+  return at + writeJoinSynAck(p + at, backup, subflow.localId, loadBe64(digest), subflow.localNonce);
+}
+
+/** The third ACK of a handshake of Multipath TCP: keys, or the full HMAC. */
+export function thirdAckOptions(p: usize, subflow: Subflow, connection: Connection): u32 {
+  const at = subflow.timestamps != 0 ? timestamps(p, subflow) : 0;
+  if ((subflow.flags & SUBFLOW_INITIAL) != 0)
+    return at + writeCapableAck(p + at, capableFlags(connection), connection.localKey, connection.remoteKey);
+  joinHmac(connection.localKey, connection.remoteKey, subflow.localNonce, subflow.remoteNonce, digest);
+  return at + writeJoinAck(p + at, digest);
+}
+
+/** A segment with bytes of a map. */
+export function dataOptions(p: usize, subflow: Subflow, connection: Connection, map: DataMap, seq: u32): u32 {
+  let at = subflow.timestamps != 0 ? timestamps(p, subflow) : 0;
+  if (connection.multipath == 0) return at;
+  const hasChecksum = connection.checksum != 0;
+  if (connection.active != 0 && connection.confirmed == 0 && seq == subflow.iss + 1 && map.seq == seq) {
+    // RFC 8684 section 3.1: the first data carries the keys again until the peer has shown that it has them.
+    return (
+      at +
+      writeCapableData(
+        p + at,
+        capableFlags(connection),
+        connection.localKey,
+        connection.remoteKey,
+        map.length,
+        map.checksum,
+        hasChecksum,
+      )
+    );
+  }
+  let flags = DSS_A | DSS_M;
+  if (config(CONFIG_DSN64) != 0) flags |= DSS_a | DSS_m;
+  at += writeDss(
+    p + at,
+    flags,
+    connection.rcvNxt,
+    map.dsn,
+    map.seq - subflow.iss,
+    map.length,
+    map.checksum,
+    hasChecksum,
+  );
+  return at;
+}
+
+/** A segment without bytes: one address signal, or DATA_ACK, DATA_FIN and SACK blocks as they fit. */
+export function ackOptions(p: usize, subflow: Subflow, connection: Connection | null): u32 {
+  let at: u32 = 0;
+  if (connection !== null && connection.multipath != 0) {
+    const signal = signalOptions(p, subflow, connection);
+    if (signal != 0) return signal;
+  }
+  if (subflow.timestamps != 0) at += timestamps(p, subflow);
+  const blocks = subflow.sack != 0 ? subflowRanges(subflow).count : 0;
+  if (connection !== null && connection.multipath != 0) {
+    let flags = DSS_A;
+    const fin = connection.dataFinDue != 0;
+    // Eight bytes of DATA_ACK leave room for one SACK block beside the timestamps, four for two.
+    if (config(CONFIG_DSN64) != 0) flags |= blocks > 1 && !fin ? 0 : DSS_a;
+    if (fin) flags |= config(CONFIG_DSN64) != 0 ? DSS_M | DSS_F | DSS_m : DSS_M | DSS_F;
+    const hasChecksum = connection.checksum != 0;
+    if (at + dssLength(flags, hasChecksum) <= OPTION_ROOM) {
+      // RFC 8684 section 3.3.3: DATA_FIN without data maps one octet to subflow sequence number 0.
+      at += writeDss(
+        p + at,
+        flags,
+        connection.rcvNxt,
+        connection.sndEnd,
+        0,
+        1,
+        hasChecksum ? dssChecksum(connection.sndEnd, 0, 1, 0) : 0,
+        hasChecksum,
+      );
+      if (fin) {
+        connection.dataFinDue = 0;
+        connection.finState = 2;
+      }
+    }
+  }
+  if (blocks > 0 && at + 12 <= OPTION_ROOM) at += sackBlocks(p + at, subflow, (OPTION_ROOM - at - 4) >> 3);
+  return at;
+}
+
+/** RST with its reason, or MP_FASTCLOSE (RFC 8684 sections 3.5 to 3.7). */
+export function resetOptions(p: usize, subflow: Subflow, connection: Connection | null): u32 {
+  if (connection === null || connection.multipath == 0 || subflow.rstReason == RST_PLAIN) return 0;
+  if (subflow.rstReason == RST_FASTCLOSE) {
+    count(COUNTER_MPTCP_MPFastcloseTx);
+    count(COUNTER_MPTCP_MPRstTx);
+    const at = writeFastclose(p, connection.remoteKey);
+    return at + writeReset(p + at, 0, 0);
+  }
+  let at: u32 = 0;
+  if (subflow.failDue != 0) {
+    count(COUNTER_MPTCP_MPFailTx);
+    at += writeFail(p, subflow.failDsn);
+  }
+  count(COUNTER_MPTCP_MPRstTx);
+  return at + writeReset(p + at, 0, subflow.rstReason);
+}
+
+/** True when an address signal waits to be sent. */
+export function signalDue(connection: Connection): bool {
+  if (connection.announceDue != 0 || connection.removeCount != 0) return true;
+  for (let at = connection.remoteAddresses; at != 0; at = changetype<RemoteAddress>(at).next)
+    if (changetype<RemoteAddress>(at).echoDue != 0) return true;
+  return false;
+}
+
+/**
+ * DSS checksum (RFC 8684 section 3.3): over the pseudo-header of data sequence number, subflow sequence number, length
+ * and zero, and the mapped bytes, whose sum the caller gives.
+ */
+export function dssChecksum(dsn: u64, ssn: u32, length: u32, sum: u64): u32 {
+  return checksumFold(sumWord16(length, sumWord32(ssn, sumWord64(dsn, sum))));
+}
+
+/** One of: echo of an ADD_ADDR, ADD_ADDR, REMOVE_ADDR. Such a segment carries nothing else but timestamps. */
+function signalOptions(p: usize, subflow: Subflow, connection: Connection): u32 {
+  for (let at = connection.remoteAddresses; at != 0; at = changetype<RemoteAddress>(at).next) {
+    const remote = changetype<RemoteAddress>(at);
+    if (remote.echoDue == 0) continue;
+    remote.echoDue = 0;
+    count(COUNTER_MPTCP_EchoAddTx);
+    const length = writeAddAddr(p, true, remote.id, remote.hi, remote.lo, remote.port, 0);
+    return withTimestamps(p, length, subflow);
+  }
+  if (connection.announceDue != 0) {
+    const index = <i32>ctz<u32>(connection.announceDue);
+    connection.announceDue &= ~(1 << index);
+    const endpoint = endpointAt(index);
+    if (endpoint.id == 0) return 0;
+    const hmac = addAddressHmac(
+      connection.localKey,
+      connection.remoteKey,
+      endpoint.id,
+      endpoint.hi,
+      endpoint.lo,
+      endpoint.port,
+    );
+    connection.announced |= 1 << index;
+    count(COUNTER_MPTCP_AddAddrTx);
+    const length = writeAddAddr(p, false, endpoint.id, endpoint.hi, endpoint.lo, endpoint.port, hmac);
+    return withTimestamps(p, length, subflow);
+  }
+  if (connection.removeCount != 0) {
+    store<u64>(digest, connection.removeIds);
+    const length = writeRemoveAddr(p, digest, connection.removeCount);
+    connection.removeCount = 0;
+    connection.removeIds = 0;
+    count(COUNTER_MPTCP_RmAddrTx);
+    return withTimestamps(p, length, subflow);
+  }
+  return 0;
+}
+
+/** An ADD_ADDR for IPv6 with a port leaves no room for timestamps; Linux leaves them out there too. */
+function withTimestamps(p: usize, length: u32, subflow: Subflow): u32 {
+  if (subflow.timestamps == 0 || length + 12 > OPTION_ROOM) return length;
+  return length + timestamps(p + length, subflow);
+}
+
+/** Up to `room` SACK blocks: the one that changed last, then the others (RFC 2018 section 4). */
+function sackBlocks(p: usize, subflow: Subflow, room: u32): u32 {
+  const ranges = subflowRanges(subflow);
+  const blocks = min<u32>(min<u32>(ranges.count, room), 4);
+  const length = writeSackHeader(p, blocks);
+  let at = p + 4;
+  let written: u32 = 0;
+  const recent = ranges.recent;
+  if (recent != 0) {
+    at = sackBlock(at, subflow, changetype<Range>(recent));
+    written++;
+  }
+  for (let range = ranges.head; range != 0 && written < blocks; range = changetype<Range>(range).next) {
+    if (range == recent) continue;
+    at = sackBlock(at, subflow, changetype<Range>(range));
+    written++;
+  }
+  return length;
+}
+
+function sackBlock(p: usize, subflow: Subflow, range: Range): usize {
+  storeBe32(p, subflow.rcvNxt + <u32>(range.start - subflow.rcvOffset));
+  storeBe32(p + 4, subflow.rcvNxt + <u32>(range.end - subflow.rcvOffset));
+  return p + 8;
+}

@@ -1,0 +1,333 @@
+import {
+  COUNTER_RETRANSMITS,
+  COUNTER_RST_OUT,
+  LINK_SEGMENTATION,
+  TCP_CLOSED,
+  TCP_CLOSE_WAIT,
+  TCP_ESTABLISHED,
+  TCP_SYN_RECEIVED,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from '../abi';
+import { now } from '../state/clock';
+import { Connection } from '../state/connection';
+import { count } from '../state/counters';
+import { DataMap, SEGMENT_FIN, SentSegment, positionOffset, positionPage } from '../state/datamap';
+import { linkAt } from '../state/link';
+import { ACK_NONE, ACK_NOW, JOIN_WAIT_ACK, Subflow, inFlight, subflowRanges } from '../state/subflow';
+import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_PSH, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
+import { finTransmitted } from './close';
+import { synSent } from './handshake';
+import { ackOptions, dataOptions, resetOptions, signalDue, synOptions, thirdAckOptions } from './options-out';
+import { finishPacket, tcpHeaderAt } from './packet-out';
+import { firstLost, sentAgain, sentAppend } from './sent';
+import { currentRto } from './rtt';
+import { timersArm } from './timers';
+import { windowField, windowFieldSyn } from './window';
+
+/** What a subflow sends next. */
+const OUT_NONE: i32 = 0;
+const OUT_RST: i32 = 1;
+const OUT_SYN: i32 = 2;
+const OUT_RETRANSMIT: i32 = 3;
+const OUT_DATA: i32 = 4;
+const OUT_FIN: i32 = 5;
+const OUT_PROBE: i32 = 6;
+const OUT_ACK: i32 = 7;
+
+/** Longest TCP payload of a segment the link shall cut: IP and TCP headers at their longest stay within 65,535. */
+const LARGE_SEGMENT: u32 = 65400;
+
+/** Builds the next segment of a subflow in a descriptor. Returns false when it has nothing to send now. */
+export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
+  const connection = subflow.owner != 0 ? changetype<Connection>(subflow.owner) : null;
+  switch (nextAction(subflow)) {
+    case OUT_RST:
+      sendReset(subflow, connection, descriptor);
+      break;
+    case OUT_SYN:
+      if (connection === null) return false;
+      sendSyn(subflow, connection, descriptor);
+      break;
+    case OUT_RETRANSMIT:
+      if (connection === null) return false;
+      sendAgain(subflow, connection, descriptor);
+      break;
+    case OUT_DATA:
+      if (connection === null || !sendData(subflow, connection, descriptor)) return false;
+      break;
+    case OUT_FIN:
+      if (!sendFin(subflow, connection, descriptor)) return false;
+      break;
+    case OUT_PROBE:
+      subflow.probeDue = 0;
+      // RFC 9293 section 3.8.4: an old sequence number makes the peer answer with its window.
+      sendBare(subflow, connection, descriptor, subflow.sndUna - 1);
+      break;
+    case OUT_ACK:
+      sendAck(subflow, connection, descriptor);
+      break;
+    default:
+      return false;
+  }
+  subflow.segmentsOut++;
+  subflow.lastSentAt = now();
+  return true;
+}
+
+/** True while subflowTransmit() would send something. */
+export function hasOutput(subflow: Subflow): bool {
+  return nextAction(subflow) != OUT_NONE;
+}
+
+/** The one decision of what goes out now. What it waits for (ACKs, deadlines) makes the subflow ready again. */
+function nextAction(subflow: Subflow): i32 {
+  if (subflow.rstDue != 0) return OUT_RST;
+  const state = subflow.state;
+  if (state == TCP_SYN_SENT || state == TCP_SYN_RECEIVED) return subflow.synDue != 0 ? OUT_SYN : OUT_NONE;
+  if (state == TCP_CLOSED) return OUT_NONE;
+  if (state != TCP_TIME_WAIT) {
+    const flight = inFlight(subflow);
+    const lost = firstLost(subflow);
+    if (lost != 0) {
+      if (flight == 0 || flight + changetype<SentSegment>(lost).length <= subflow.cwnd) return OUT_RETRANSMIT;
+    } else if (subflow.mapNext != 0) {
+      if (sendable(subflow) > 0) return OUT_DATA;
+    } else if (subflow.finWanted != 0 && subflow.finSent == 0 && subflow.sndNxt == subflow.seqEnd) {
+      if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) return OUT_FIN;
+    }
+    if (subflow.probeDue != 0) return OUT_PROBE;
+  }
+  return subflow.ackDue == ACK_NOW ? OUT_ACK : OUT_NONE;
+}
+
+/** Bytes of the next new segment that windows and congestion window let go, 0 for none. */
+function sendable(subflow: Subflow): u32 {
+  const map = changetype<DataMap>(subflow.mapNext);
+  const left = map.seq + map.length - subflow.sndNxt;
+  const flight = inFlight(subflow);
+  const large = (linkAt(subflow.link).flags & LINK_SEGMENTATION) != 0;
+  let length = min<u32>(left, subflow.mss);
+  const window = subflow.sndUna + subflow.sndWindow - subflow.sndNxt;
+  if (<i32>window <= 0) return 0;
+  if (length > window) {
+    // RFC 9293 section 3.8.6.2.1: no part of a segment while an ACK may open the window.
+    if (subflow.outstanding != 0) return 0;
+    length = window;
+  }
+  if (flight != 0 && flight + length > subflow.cwnd) return 0;
+  if (!large || left <= subflow.mss) return length;
+  // A link that cuts segments gets as many whole ones as fit.
+  const room = min<u32>(min<u32>(window, left), LARGE_SEGMENT);
+  const allowed = subflow.cwnd > flight ? min<u32>(room, subflow.cwnd - flight) : length;
+  if (allowed >= left && left <= LARGE_SEGMENT) return left;
+  const whole = allowed - (allowed % subflow.mss);
+  return whole > length ? whole : length;
+}
+
+function sendData(subflow: Subflow, connection: Connection, descriptor: usize): bool {
+  const map = changetype<DataMap>(subflow.mapNext);
+  const seq = subflow.sndNxt;
+  const length = sendable(subflow);
+  if (sentAppend(subflow, seq, length, changetype<usize>(map), 0) == 0) return false;
+  emitData(subflow, connection, descriptor, map, seq, length);
+  subflow.sndNxt += length;
+  if (subflow.sndNxt == map.seq + map.length) subflow.mapNext = map.next;
+  subflow.bytesSent += length;
+  if (subflow.rtoAt == 0) {
+    subflow.rtoAt = now() + currentRto(subflow);
+    timersArm(subflow);
+  }
+  return true;
+}
+
+function sendAgain(subflow: Subflow, connection: Connection, descriptor: usize): void {
+  const sent = changetype<SentSegment>(firstLost(subflow));
+  sentAgain(subflow, sent);
+  subflow.retransmits++;
+  count(COUNTER_RETRANSMITS);
+  if ((sent.flags & SEGMENT_FIN) != 0 && sent.length == 1) {
+    emitFin(subflow, connection, descriptor, sent.seq);
+  } else {
+    emitData(subflow, connection, descriptor, changetype<DataMap>(sent.map), sent.seq, sent.length);
+    subflow.bytesSent += sent.length;
+    subflow.bytesRetransmitted += sent.length;
+  }
+  if (subflow.rtoAt == 0) {
+    subflow.rtoAt = now() + currentRto(subflow);
+    timersArm(subflow);
+  }
+}
+
+function emitData(
+  subflow: Subflow,
+  connection: Connection,
+  descriptor: usize,
+  map: DataMap,
+  seq: u32,
+  length: u32,
+): void {
+  const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
+  const bytes = dataOptions(header + 20, subflow, connection, map, seq);
+  const last = seq + length == subflow.seqEnd;
+  writeHeader(subflow, connection, header, seq, TCP_FLAG_ACK | (last ? TCP_FLAG_PSH : 0), bytes);
+  const at = map.offset + (seq - map.seq);
+  finish(
+    subflow,
+    descriptor,
+    bytes,
+    positionPage(map.page, at),
+    positionOffset(at),
+    length,
+    length > subflow.mss ? subflow.mss : 0,
+  );
+  // A hole is shown by SACK blocks, for which data segments have no room.
+  acknowledged(subflow, subflowRanges(subflow).count == 0);
+}
+
+function sendFin(subflow: Subflow, connection: Connection | null, descriptor: usize): bool {
+  if (sentAppend(subflow, subflow.sndNxt, 1, 0, SEGMENT_FIN) == 0) return false;
+  emitFin(subflow, connection, descriptor, subflow.sndNxt);
+  subflow.sndNxt++;
+  subflow.seqEnd = subflow.sndNxt;
+  finTransmitted(subflow);
+  if (subflow.rtoAt == 0) {
+    subflow.rtoAt = now() + currentRto(subflow);
+    timersArm(subflow);
+  }
+  return true;
+}
+
+function emitFin(subflow: Subflow, connection: Connection | null, descriptor: usize, seq: u32): void {
+  const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
+  const bytes = ackOptions(header + 20, subflow, connection);
+  writeHeader(subflow, connection, header, seq, TCP_FLAG_ACK | TCP_FLAG_FIN, bytes);
+  finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+  acknowledged(subflow, true);
+}
+
+function sendAck(subflow: Subflow, connection: Connection | null, descriptor: usize): void {
+  if (subflow.thirdAckDue != 0 && connection !== null) {
+    subflow.thirdAckDue = 0;
+    const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
+    const bytes = thirdAckOptions(header + 20, subflow, connection);
+    writeHeader(subflow, connection, header, subflow.sndNxt, TCP_FLAG_ACK, bytes);
+    finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+    acknowledged(subflow, true);
+    if (subflow.join == JOIN_WAIT_ACK) {
+      subflow.rtoAt = now() + currentRto(subflow);
+      timersArm(subflow);
+    }
+    return;
+  }
+  // A segment with an address signal has no DATA_ACK: an ordinary one follows it.
+  const again = connection !== null && connection.multipath != 0 && signalDue(connection);
+  sendBare(subflow, connection, descriptor, subflow.sndNxt);
+  if (again) subflow.ackDue = ACK_NOW;
+}
+
+function sendBare(subflow: Subflow, connection: Connection | null, descriptor: usize, seq: u32): void {
+  const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
+  const bytes = ackOptions(header + 20, subflow, connection);
+  writeHeader(subflow, connection, header, seq, TCP_FLAG_ACK, bytes);
+  finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+  acknowledged(subflow, true);
+}
+
+function sendSyn(subflow: Subflow, connection: Connection, descriptor: usize): void {
+  const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
+  const bytes = synOptions(header + 20, subflow, connection);
+  const passive = subflow.state == TCP_SYN_RECEIVED;
+  const flags = passive ? TCP_FLAG_SYN | TCP_FLAG_ACK : TCP_FLAG_SYN;
+  const ack = passive ? subflow.rcvNxt : 0;
+  writeTcpHeader(
+    header,
+    subflow.localPort,
+    subflow.remotePort,
+    subflow.iss,
+    ack,
+    flags,
+    windowFieldSyn(connection),
+    bytes,
+  );
+  finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+  subflow.synDue = 0;
+  subflow.sndNxt = subflow.iss + 1;
+  synSent(subflow);
+  if (subflow.synTries < 255) subflow.synTries++;
+}
+
+/** RFC 9293 section 3.5.2: a reset has the next sequence number; it is the subflow's last segment. */
+function sendReset(subflow: Subflow, connection: Connection | null, descriptor: usize): void {
+  const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
+  const bytes = resetOptions(header + 20, subflow, connection);
+  const known = subflow.state != TCP_SYN_SENT;
+  writeTcpHeader(
+    header,
+    subflow.localPort,
+    subflow.remotePort,
+    subflow.sndNxt,
+    known ? subflow.rcvNxt : 0,
+    known ? TCP_FLAG_RST | TCP_FLAG_ACK : TCP_FLAG_RST,
+    0,
+    bytes,
+  );
+  finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+  subflow.rstDue = 0;
+  subflow.state = <u8>TCP_CLOSED;
+  count(COUNTER_RST_OUT);
+}
+
+function writeHeader(
+  subflow: Subflow,
+  connection: Connection | null,
+  header: usize,
+  seq: u32,
+  flags: u32,
+  optionsLength: u32,
+): void {
+  const window = connection === null ? 0 : windowField(subflow, connection);
+  writeTcpHeader(
+    header,
+    subflow.localPort,
+    subflow.remotePort,
+    seq,
+    subflow.rcvNxt,
+    flags,
+    window,
+    optionsLength,
+  );
+}
+
+function finish(
+  subflow: Subflow,
+  descriptor: usize,
+  optionsLength: u32,
+  page: usize,
+  offset: u32,
+  length: u32,
+  segmentSize: u32,
+): void {
+  finishPacket(
+    descriptor,
+    subflow.link,
+    subflow.localHi,
+    subflow.localLo,
+    subflow.remoteHi,
+    subflow.remoteLo,
+    optionsLength,
+    page,
+    offset,
+    length,
+    segmentSize,
+  );
+}
+
+/** An ACK went out; with `all` it told everything there is to tell. */
+function acknowledged(subflow: Subflow, all: bool): void {
+  subflow.lastAckSent = subflow.rcvNxt;
+  subflow.unacked = 0;
+  if (!all) return;
+  subflow.ackDue = ACK_NONE;
+  subflow.ackAt = 0;
+}
