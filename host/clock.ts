@@ -32,8 +32,9 @@ export class RealClock implements Clock {
   schedule(deadline: number, callback: () => void): () => void {
     let timer: NodeJS.Timeout;
     const arm = (): void => {
+      // The runtime's timers have a limit and can be early by a fraction of a millisecond: both end in another round.
       const left = Math.ceil((deadline - this.now()) / 1000);
-      timer = setTimeout(left > TIMER_MAX ? arm : callback, Math.min(Math.max(left, 0), TIMER_MAX));
+      timer = setTimeout(() => (this.now() < deadline ? arm() : callback()), Math.min(Math.max(left, 0), TIMER_MAX));
       // A deadline alone keeps no process alive: whoever needs the process to stay calls hold().
       timer.unref();
     };

@@ -281,7 +281,10 @@ export class StackBase extends EventEmitter {
    */
   close(): void {
     if (this.#closed) return;
-    for (const handle of this.#sinks.keys()) this.core.abort(handle);
+    // Listeners cannot be reset, only closed.
+    for (const handle of this.#sinks.keys()) {
+      if (this.core.abort(handle) < 0) this.core.close(handle);
+    }
     for (const entry of this.#links) this.#transmit(entry);
     this.#closed = true;
     const sinks = [...this.#sinks.values()];

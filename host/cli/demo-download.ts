@@ -162,7 +162,7 @@ class Download {
 
     this.#start = network.now;
     this.#lastArrival = network.now;
-    const agent = new StackAgent(phone, { keepAlive: true });
+    const agent = new StackAgent(phone);
     const response = await this.#request(agent);
     const client = response.socket as unknown as Socket;
     const serving = accepted[0] as Socket;
@@ -174,10 +174,9 @@ class Download {
 
     const clientInfo = client.info();
     const servingInfo = serving.info();
-    const closed = [once(client, 'close'), once(serving, 'close')];
     client.destroySoon();
     listening.close();
-    await Promise.all(closed);
+    await Promise.all([client, serving].map((socket) => (socket.closed ? undefined : once(socket, 'close'))));
     await network.sleep(CLOSING_TIME);
 
     const time = (end - this.#start) / 1e6;

@@ -414,8 +414,8 @@ export class Socket extends Duplex implements EventSink {
   }
 
   #onClosed(result: number): void {
-    // Bytes that came before the end are the application's still.
-    this.#pull();
+    // Bytes that came before the end are the application's still; those of a closed stack are gone.
+    if (!this.stack.closed) this.#pull();
     if (this.destroyed) return;
     if (result < 0) this.destroy(this.#failure(result, this.connecting ? 'connect' : 'read'));
   }
@@ -436,6 +436,8 @@ export class Socket extends Duplex implements EventSink {
         if (length === 0) {
           this.#wantsData = false;
           this.push(null);
+          // With nothing left to read the end is told even to a socket that nobody reads, as node:net does.
+          this.read(0);
           break;
         }
         const chunk = Buffer.allocUnsafe(length);

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createPipe } from '../../host/link/pipe.js';
 import { Stack } from '../../host/net/stack.js';
 import { SimClock } from '../../host/sim/clock.js';
+import { seconds } from '../../host/sim/network.js';
 import { listen, SERVER, withPair } from './pair.js';
 
 /** A clock that counts who keeps the process alive. */
@@ -48,7 +49,7 @@ describe('the process', () => {
   });
 
   it('is let go when a connection ends', async () => {
-    await withPair({}, async ({ client, server }) => {
+    await withPair({}, async ({ client, server, network }) => {
       let held = 0;
       client.clock.hold = () => {
         held++;
@@ -62,6 +63,8 @@ describe('the process', () => {
       await once(socket, 'close');
       listening.close();
       await once(listening, 'close');
+      // What the connection still had to send keeps the process too.
+      await network.sleep(seconds(1));
       expect([before > 0, held]).toEqual([true, 0]);
     });
   });

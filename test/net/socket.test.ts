@@ -157,7 +157,7 @@ describe('a socket', () => {
       const [error] = await once(client.connect(80, 'example.org'), 'error');
       expect((error as MptcpError).code).toBe('ENOTFOUND');
       expect((error as MptcpError).message).toMatch(/resolve it first or give a lookup function/);
-      const listening = await listen(server, (peer) => peer.end('found'));
+      const listening = await listen(server, (peer) => peer.resume().end('found'));
       const socket = client.connect({
         port: 80,
         host: 'example.org',
