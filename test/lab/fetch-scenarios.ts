@@ -1,6 +1,6 @@
 import { Laboratory } from './laboratory.js';
 import type { Checks, Figures, Scenario } from './scenario.js';
-import { FAIR_PART, TROUBLE, withoutHash } from './serve-scenarios.js';
+import { FAIR_PART, PATH_RATE, TROUBLE, withoutHash } from './serve-scenarios.js';
 import { BODY_BYTES, checkBody, curlDownload, fetchFromKernel, startKernelServer, startService } from './transfers.js';
 
 const PLAIN_BYTES = 64 << 20;
@@ -8,9 +8,10 @@ const SIGNAL_BYTES = 64 << 20;
 
 export const fetchKernel: Scenario = {
   name: 'fetch-kernel',
-  description: 'our client downloads 256 MiB from a server in the kernel and joins the second path',
+  description:
+    'our client downloads 256 MiB from a server in the kernel over paths as in serve-curl, and joins the second',
   async run(checks) {
-    const lab = await Laboratory.create();
+    const lab = await Laboratory.create({ rate: PATH_RATE });
     try {
       await startKernelServer(lab, 'mptcp', BODY_BYTES);
       lab.stack.addEndpoint({ address: lab.path(1).ours, subflow: true });
@@ -32,7 +33,7 @@ export const fetchKernel: Scenario = {
 
 /** Each side cuts its first path in the middle of a download; the other goes on. */
 async function cutWhileServing(checks: Checks): Promise<Figures> {
-  const lab = await Laboratory.create();
+  const lab = await Laboratory.create({ rate: PATH_RATE });
   try {
     const service = await startService(lab, (bytes) => {
       if (bytes >= BODY_BYTES / 2) lab.path(0).link.cut();
@@ -51,7 +52,7 @@ async function cutWhileServing(checks: Checks): Promise<Figures> {
 }
 
 async function cutWhileFetching(checks: Checks): Promise<Figures> {
-  const lab = await Laboratory.create();
+  const lab = await Laboratory.create({ rate: PATH_RATE });
   try {
     await startKernelServer(lab, 'mptcp', BODY_BYTES);
     lab.stack.addEndpoint({ address: lab.path(1).ours, subflow: true });

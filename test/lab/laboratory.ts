@@ -8,9 +8,9 @@ import type { Config } from '../../host/config.js';
 import { openTun, type TunLink } from '../../host/link/tun.js';
 import { NetworkNamespace } from '../../host/netns.js';
 import { Stack } from '../../host/node.js';
-import { CuttableLink } from './cuttable-link.js';
 import { leftovers } from './leftovers.js';
 import { Program } from './programs.js';
+import { RelayLink } from './relay-link.js';
 
 export type Family = 'ipv4' | 'ipv6';
 
@@ -21,7 +21,7 @@ export interface Path {
   readonly kernel: string;
   /** Address of the stack's end. */
   readonly ours: string;
-  readonly link: CuttableLink;
+  readonly link: RelayLink;
   readonly tun: TunLink;
 }
 
@@ -31,6 +31,8 @@ export interface LaboratoryOptions {
   /** Kernel parameters of the namespace. */
   sysctl?: Readonly<Record<string, string | number>>;
   config?: Config;
+  /** Rate of each path in each direction, bytes per second; as fast as it goes when left out. */
+  rate?: number;
   offload?: boolean;
   /** Bytes of memory of the stack. */
   memory?: number;
@@ -50,7 +52,7 @@ export class Laboratory {
   ) {}
 
   static async create(options: LaboratoryOptions = {}): Promise<Laboratory> {
-    const { families = ['ipv4', 'ipv4'], memory = MEMORY, offload = false } = options;
+    const { families = ['ipv4', 'ipv4'], memory = MEMORY, offload = false, rate } = options;
     const stack = new Stack({
       name: 'lab',
       memory,
@@ -64,7 +66,7 @@ export class Laboratory {
         const { kernel, ours, prefix } = addresses(family, index + 1);
         const device = `path${index}`;
         const tun = openTun({ name: device, netns: namespace.name, addresses: [`${kernel}/${prefix}`], offload });
-        const link = new CuttableLink(tun);
+        const link = new RelayLink(tun, rate);
         stack.addLink(link, { addresses: [`${ours}/${prefix}`] });
         paths.push({ device, kernel, ours, link, tun });
         // A subflow the kernel opens from the address of this path leaves by it, whatever its destination.

@@ -2,6 +2,13 @@ import { Laboratory, type LaboratoryOptions } from './laboratory.js';
 import type { Checks, Figures, Scenario } from './scenario.js';
 import { BODY_BYTES, checkBody, curlDownload, curlUpload, startService } from './transfers.js';
 
+/**
+ * Rate of each path where both must be in use, bytes per second. TUN devices have no rate of their own: without one, a
+ * path is as fast as the processor, and one of them is enough for everything.
+ */
+export const PATH_RATE = 300e6 / 8;
+const PATHS = `two paths of ${(PATH_RATE * 8) / 1e6} Mbit/s`;
+
 /** The least part of the bytes that each of two equal paths must carry. */
 export const FAIR_PART = 0.2;
 
@@ -19,7 +26,7 @@ export const TROUBLE = [
 
 /** The kernel downloads over two paths: we announce the address of the second, it joins. */
 async function download(checks: Checks, options: LaboratoryOptions, withChecksum = false): Promise<Figures> {
-  const lab = await Laboratory.create(options);
+  const lab = await Laboratory.create({ rate: PATH_RATE, ...options });
   try {
     const service = await startService(lab);
     lab.stack.addEndpoint({ address: lab.path(1).ours, signal: true });
@@ -51,15 +58,15 @@ export function withoutHash<T extends { sha256: string }>(transfer: T): Omit<T, 
 
 export const serveCurl: Scenario = {
   name: 'serve-curl',
-  description: 'curl under mptcpize downloads 256 MiB from our HTTP server, each of two paths carries 20 % or more',
+  description: `curl under mptcpize downloads 256 MiB from our HTTP server over ${PATHS}, each carries 20 % or more`,
   run: (checks) => download(checks, {}),
 };
 
 export const uploadCurl: Scenario = {
   name: 'upload-curl',
-  description: 'curl under mptcpize uploads 256 MiB to our HTTP server, each of two paths carries 20 % or more',
+  description: `curl under mptcpize uploads 256 MiB to our HTTP server over ${PATHS}, each carries 20 % or more`,
   async run(checks) {
-    const lab = await Laboratory.create();
+    const lab = await Laboratory.create({ rate: PATH_RATE });
     try {
       const service = await startService(lab);
       lab.stack.addEndpoint({ address: lab.path(1).ours, signal: true });

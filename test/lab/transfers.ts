@@ -82,10 +82,11 @@ export async function curlUpload(lab: Laboratory, size: number): Promise<Omit<Tr
   return { bytes, sha256, seconds, goodputMbps: megabits(bytes, seconds) };
 }
 
-/** Starts an HTTP server of the kernel in the namespace of a laboratory, on its first path. */
+/** Starts an HTTP server of the kernel in the namespace of a laboratory, on all its addresses. */
 export async function startKernelServer(lab: Laboratory, protocol: 'mptcp' | 'tcp', size: number): Promise<void> {
   const file = await contentFile(size);
-  const server = lab.start('python3', labProgram('kernel_server.py'), lab.path(0).kernel, String(PORT), protocol, file);
+  const any = lab.path(0).kernel.includes(':') ? '::' : '0.0.0.0';
+  const server = lab.start('python3', labProgram('kernel_server.py'), any, String(PORT), protocol, file);
   await server.says('listening');
 }
 
