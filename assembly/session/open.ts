@@ -2,6 +2,9 @@ import {
   CONFIG_CHECKSUM_ENABLED,
   CONFIG_CONGESTION,
   CONFIG_KEEPALIVE,
+  CONFIG_KEEPALIVE_COUNT,
+  CONFIG_KEEPALIVE_IDLE,
+  CONFIG_KEEPALIVE_INTERVAL,
   CONFIG_MPTCP_ENABLED,
   CONFIG_NO_DELAY,
   CONFIG_RECEIVE_BUFFER,
@@ -270,6 +273,9 @@ function createConnection(multipath: bool): Connection | null {
   connection.state = <u8>CONNECTION_CONNECTING;
   connection.noDelay = <u8>config(CONFIG_NO_DELAY);
   connection.keepAlive = <u8>config(CONFIG_KEEPALIVE);
+  connection.keepAliveIdle = config(CONFIG_KEEPALIVE_IDLE);
+  connection.keepAliveInterval = config(CONFIG_KEEPALIVE_INTERVAL);
+  connection.keepAliveCount = <u8>config(CONFIG_KEEPALIVE_COUNT);
   connection.scheduler = <u8>config(CONFIG_SCHEDULER);
   connection.congestion = <u8>config(CONFIG_CONGESTION);
   connection.sendBuffer = <u32>config(CONFIG_SEND_BUFFER);

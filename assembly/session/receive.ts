@@ -244,7 +244,8 @@ function bufferSum(connection: Connection, dsn: u64, length: u32, sum: u64): u64
   while (done < length) {
     const address = bufferAddress(connection, dsn + done);
     if (address == 0) return sum + 1;
-    const part = min<u32>(length - done, <u32>PAGE_BYTES - (<u32>address & (<u32>PAGE_BYTES - 1)));
+    const within = <u32>(dsn + done - connection.rcvStart) & (<u32>PAGE_BYTES - 1);
+    const part = min<u32>(length - done, <u32>PAGE_BYTES - within);
     sum = sumOddPiece(address, part, sum, (done & 1) != 0);
     done += part;
   }

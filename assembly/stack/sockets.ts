@@ -1,6 +1,9 @@
 import {
   CONFIG_CONGESTION,
   CONFIG_KEEPALIVE,
+  CONFIG_KEEPALIVE_COUNT,
+  CONFIG_KEEPALIVE_IDLE,
+  CONFIG_KEEPALIVE_INTERVAL,
   CONFIG_NO_DELAY,
   CONFIG_RECEIVE_BUFFER,
   CONFIG_SCHEDULER,
@@ -254,10 +257,19 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
       connection.noDelay = <u8>value;
       pushLater(connection);
       return 0;
+    case CONFIG_KEEPALIVE_IDLE:
+      connection.keepAliveIdle = value;
+      rearmKeepAlive(connection);
+      return 0;
+    case CONFIG_KEEPALIVE_INTERVAL:
+      connection.keepAliveInterval = value;
+      return 0;
+    case CONFIG_KEEPALIVE_COUNT:
+      connection.keepAliveCount = <u8>value;
+      return 0;
     case CONFIG_KEEPALIVE:
       connection.keepAlive = <u8>value;
-      for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-        if (canCarryData(changetype<Subflow>(at))) keepAliveArm(changetype<Subflow>(at));
+      rearmKeepAlive(connection);
       return 0;
     default:
       return ERR_INVALID;
@@ -283,9 +295,20 @@ export function getConfig(handle: i32, key: i32): i64 {
       return connection.noDelay;
     case CONFIG_KEEPALIVE:
       return connection.keepAlive;
+    case CONFIG_KEEPALIVE_IDLE:
+      return connection.keepAliveIdle;
+    case CONFIG_KEEPALIVE_INTERVAL:
+      return connection.keepAliveInterval;
+    case CONFIG_KEEPALIVE_COUNT:
+      return connection.keepAliveCount;
     default:
       return config(key);
   }
+}
+
+function rearmKeepAlive(connection: Connection): void {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (canCarryData(changetype<Subflow>(at))) keepAliveArm(changetype<Subflow>(at));
 }
 
 /** The peer learns of the room on every subflow: its sender may be waiting on any of them. */

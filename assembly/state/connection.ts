@@ -1,4 +1,4 @@
-import { Pool, poolOpen } from '../memory/pool';
+import { NO_HANDLES, Pool, poolOpen } from '../memory/pool';
 import { RangeSet } from '../memory/ranges';
 import { Timer } from '../memory/wheel';
 
@@ -31,6 +31,8 @@ export class Connection {
   denyJoinInitial: u8;
   noDelay: u8;
   keepAlive: u8;
+  /** Unanswered probes that end a subflow. */
+  keepAliveCount: u8;
   scheduler: u8;
   congestion: u8;
   /** 1 while in the queue of connections that may have bytes to schedule. */
@@ -147,6 +149,10 @@ export class Connection {
   remoteAccepted: u32;
   extraSubflows: u32;
 
+  /** µs. */
+  keepAliveIdle: i64;
+  keepAliveInterval: i64;
+
   bytesSent: u64;
   bytesReinjected: u64;
   bytesReceived: u64;
@@ -168,14 +174,16 @@ export class RemoteAddress {
   joined: u32;
 }
 
+const CONNECTION_STRIDE: u32 = 512;
 export const CONNECTION_KIND: u32 = 0;
 export const CONNECTION_TIMER: u32 = 1;
 export const connectionPool: Pool = changetype<Pool>(memory.data(64, 8));
 export const remoteAddressPool: Pool = changetype<Pool>(memory.data(64, 8));
 
 export function connectionsOpen(): void {
-  poolOpen(connectionPool, 512, CONNECTION_KIND);
-  poolOpen(remoteAddressPool, 64, 2);
+  if (offsetof<Connection>() > CONNECTION_STRIDE) ERROR('a Connection does not fit its pool');
+  poolOpen(connectionPool, CONNECTION_STRIDE, CONNECTION_KIND);
+  poolOpen(remoteAddressPool, 64, NO_HANDLES);
 }
 
 export function connectionTimer(connection: Connection): Timer {

@@ -189,10 +189,12 @@ export const LOSS_RECOVERY: u8 = 1;
 export const LOSS_TIMEOUT: u8 = 2;
 
 export const SUBFLOW_TIMER: u32 = 2;
+const SUBFLOW_STRIDE: u32 = 512;
 export const subflowPool: Pool = changetype<Pool>(memory.data(64, 8));
 
 export function subflowsOpen(): void {
-  poolOpen(subflowPool, 1024, 0);
+  if (offsetof<Subflow>() > SUBFLOW_STRIDE) ERROR('a Subflow does not fit its pool');
+  poolOpen(subflowPool, SUBFLOW_STRIDE, 0);
 }
 
 export function ownerOf(subflow: Subflow): Connection {

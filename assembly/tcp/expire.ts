@@ -1,7 +1,4 @@
 import {
-  CONFIG_KEEPALIVE_COUNT,
-  CONFIG_KEEPALIVE_IDLE,
-  CONFIG_KEEPALIVE_INTERVAL,
   CONFIG_RETRIES,
   TCP_ESTABLISHED,
   TCP_CLOSE_WAIT,
@@ -45,8 +42,8 @@ export function subflowExpire(subflow: Subflow): u32 {
 export function keepAliveArm(subflow: Subflow): void {
   if (subflow.owner == 0 || ownerOf(subflow).keepAlive == 0) {
     subflow.probeAt = 0;
-  } else if (subflow.probeAt == 0) {
-    subflow.probeAt = now() + config(CONFIG_KEEPALIVE_IDLE);
+  } else {
+    subflow.probeAt = now() + ownerOf(subflow).keepAliveIdle;
   }
   timersArm(subflow);
 }
@@ -81,17 +78,18 @@ function expireProbe(subflow: Subflow): u32 {
   subflow.probeAt = 0;
   if (subflow.state != TCP_ESTABLISHED && subflow.state != TCP_CLOSE_WAIT) return 0;
   if (subflow.owner == 0 || ownerOf(subflow).keepAlive == 0) return 0;
-  const idle = config(CONFIG_KEEPALIVE_IDLE);
+  const connection = ownerOf(subflow);
+  const idle = connection.keepAliveIdle;
   const quiet = now() - subflow.lastReceivedAt;
   if (quiet < idle) {
     subflow.probes = 0;
     subflow.probeAt = subflow.lastReceivedAt + idle;
     return 0;
   }
-  if (<i64>subflow.probes >= config(CONFIG_KEEPALIVE_COUNT)) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+  if (subflow.probes >= connection.keepAliveCount) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
   subflow.probes++;
   subflow.probeDue = 1;
-  subflow.probeAt = now() + config(CONFIG_KEEPALIVE_INTERVAL);
+  subflow.probeAt = now() + connection.keepAliveInterval;
   readyAdd(subflow);
   return 0;
 }

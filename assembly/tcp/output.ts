@@ -181,8 +181,11 @@ function emitData(
     length,
     length > subflow.mss ? subflow.mss : 0,
   );
-  // A hole is shown by SACK blocks, for which data segments have no room.
-  acknowledged(subflow, subflowRanges(subflow).count == 0);
+  // SACK blocks, DATA_FIN and address signals need a segment of their own.
+  const multipath = connection.multipath != 0;
+  if (multipath && connection.confirmed == 0 && seq == subflow.iss + 1) subflow.thirdAckDue = 0;
+  const more = multipath && (subflow.thirdAckDue != 0 || connection.dataFinDue != 0 || signalDue(connection));
+  acknowledged(subflow, subflowRanges(subflow).count == 0 && !more);
 }
 
 function sendFin(subflow: Subflow, connection: Connection | null, descriptor: usize): bool {
