@@ -24,6 +24,7 @@ export const fetchKernel: Scenario = {
       checks.counted(counters, 'MPTcpExtMPCapableACKRX');
       checks.counted(counters, 'MPTcpExtMPJoinAckRx');
       checks.none(counters, ...TROUBLE);
+      checks.equal(await lab.leftInUse(), '', 'what is in use afterwards');
       return { ...withoutHash(transfer), shares, counters };
     } finally {
       await lab.close();

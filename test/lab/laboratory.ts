@@ -2,6 +2,7 @@ import { createWriteStream, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { contentStream } from '../../host/cli/content.js';
 import type { Config } from '../../host/config.js';
@@ -39,6 +40,9 @@ export interface LaboratoryOptions {
 }
 
 const MEMORY = 256 << 20;
+/** Longer than the TIME-WAIT of the laboratory's stacks and the last exchange of any connection, ms. */
+const QUIET_MS = 3000;
+const POOLS = ['connections', 'subflows', 'maps', 'segments', 'ranges', 'receiveMaps', 'tables'] as const;
 let count = 0;
 
 /** A network namespace whose kernel and our stack share two paths, and nothing else. */
@@ -105,6 +109,23 @@ export class Laboratory {
     const bytes = this.stack.links().map((link) => link.bytesIn + link.bytesOut);
     const total = bytes.reduce((sum, each) => sum + each, 0);
     return bytes.map((each) => (total === 0 ? 0 : Math.round((each / total) * 1000) / 1000));
+  }
+
+  /**
+   * Waits until connections are over, and tells what is in use still: names and numbers of pools, nothing when all of
+   * it is back.
+   */
+  async leftInUse(): Promise<string> {
+    const end = performance.now() + QUIET_MS;
+    for (;;) {
+      const pools = this.stack.pools();
+      const pages = pools.pages - pools.pagesFree - pools.pagesPools;
+      const counts = [...POOLS.map((name) => ({ name, count: pools[name] })), { name: 'pages', count: pages }];
+      const used = counts.filter(({ count }) => count !== 0);
+      if (used.length === 0) return '';
+      if (performance.now() > end) return used.map(({ name, count }) => `${count} ${name}`).join(', ');
+      await sleep(50);
+    }
   }
 
   async close(): Promise<void> {

@@ -44,6 +44,7 @@ async function download(checks: Checks, options: LaboratoryOptions, withChecksum
     checks.counted(counters, 'MPTcpExtMPCapableSYNACKRX');
     checks.counted(counters, 'MPTcpExtMPJoinSynAckRx');
     checks.none(counters, ...TROUBLE);
+    checks.equal(await lab.leftInUse(), '', 'what is in use afterwards');
     return { ...withoutHash(transfer), shares, counters };
   } finally {
     await lab.close();
@@ -79,6 +80,7 @@ export const uploadCurl: Scenario = {
       checks.counted(counters, 'MPTcpExtMPCapableSYNACKRX');
       checks.counted(counters, 'MPTcpExtMPJoinSynAckRx');
       checks.none(counters, ...TROUBLE);
+      checks.equal(await lab.leftInUse(), '', 'what is in use afterwards');
       return { ...withoutHash(transfer), shares, counters };
     } finally {
       await lab.close();
