@@ -20,7 +20,7 @@ import { noticePool } from '../state/events';
 import { listenerPool } from '../state/listener';
 import { Subflow, inFlight, subflowPool } from '../state/subflow';
 import { currentRto } from '../tcp/rtt';
-import { replyPool } from './replies';
+import { repliesSent, replyPool } from './replies';
 import { connectionOf } from './sockets';
 
 /** Fills the records that show the inside. Each is valid until the next call. */
@@ -116,6 +116,7 @@ export function inspectSubflow(handle: i32, index: i32): i32 {
 }
 
 export function inspectPools(): i32 {
+  repliesSent();
   memory.fill(poolInfo, 0, SIZEOF_POOL_INFO);
   const info = changetype<PoolInfo>(poolInfo);
   info.pages = pagesTotal();

@@ -24,10 +24,12 @@ export const replyPool: Pool = changetype<Pool>(memory.data(64, 8));
 /** Replies one link may have waiting. */
 const REPLIES_MAX: u32 = 64;
 let waiting: u32 = 0;
+let shown: usize = 0;
 
 export function repliesOpen(): void {
   poolOpen(replyPool, 16, NO_HANDLES);
   waiting = 0;
+  shown = 0;
 }
 
 /** Answers a segment that belongs nowhere (RFC 9293 section 3.5.2); `reason` 0 or that of MP_TCPRST. */
@@ -82,13 +84,28 @@ export function replyEcho(link: Link): i32 {
   return length;
 }
 
-/** The first waiting reply of a link, or 0. The caller frees it with replyDone() before the next call. */
+/** Takes the first waiting reply of a link, or returns 0. */
 export function replyTake(link: Link): usize {
   const first = link.replyHead;
   if (first == 0) return 0;
   link.replyHead = changetype<Reply>(first).next;
   if (link.replyHead == 0) link.replyTail = 0;
   return first;
+}
+
+/** The host was shown the bytes of a reply; they stay until its next call. */
+export function replyShown(reply: usize): void {
+  changetype<Reply>(reply).next = shown;
+  shown = reply;
+}
+
+/** The host called again: what it was shown is free. */
+export function repliesSent(): void {
+  while (shown != 0) {
+    const next = changetype<Reply>(shown).next;
+    replyDone(shown);
+    shown = next;
+  }
 }
 
 export function replyDone(reply: usize): void {

@@ -32,7 +32,7 @@ import { listenerPool, listenersOpen } from '../state/listener';
 import { flowsOpen } from '../tcp/flows';
 import { packetsOutOpen } from '../tcp/packet-out';
 import { ingestOpen } from './ingest';
-import { repliesOpen } from './replies';
+import { repliesOpen, repliesSent } from './replies';
 import { socketsOpen } from './sockets';
 
 /** The stack as a whole: made once, told the time, asked for events. */
@@ -83,6 +83,7 @@ export function isCreated(): bool {
 /** See mptcp_time. */
 export function advance(time: i64): i32 {
   if (time < now()) return ERR_TIME;
+  repliesSent();
   clockSet(time);
   for (let timer = wheelPop(time); timer != 0; timer = wheelPop(time)) {
     if (changetype<Timer>(timer).kind == SUBFLOW_TIMER) expireSubflow(timerSubflow(timer));

@@ -6,20 +6,17 @@ import { Subflow } from '../state/subflow';
 import { readyAdd, readyTake } from '../tcp/ready';
 import { hasOutput, subflowTransmit } from '../tcp/output';
 import { descriptorAt, wholePacket } from '../tcp/packet-out';
-import { Reply, replyDone, replyTake } from './replies';
+import { Reply, repliesSent, replyShown, replyTake } from './replies';
 
 /** Segments one subflow may send before the next one of the link has its turn. */
 const QUANTUM: i32 = 16;
-
-/** Replies whose bytes the host was shown by the last call; they are freed by the next. */
-let shown: usize = 0;
 
 /** See mptcp_transmit. */
 export function transmit(linkIndex: i32, max: i32): i32 {
   const link = linkFind(linkIndex);
   if (link === null || max < 0) return ERR_INVALID;
   const limit = min<i32>(max, TX_BATCH);
-  freeShown();
+  repliesSent();
   pushAll();
   feedStarved();
   if (link.up == 0) return 0;
@@ -52,16 +49,7 @@ function replies(link: Link, linkIndex: i32, limit: i32): i32 {
     if (taken == 0) break;
     const reply = changetype<Reply>(taken);
     wholePacket(descriptorAt(made++), linkIndex, reply.page, reply.length);
-    reply.next = shown;
-    shown = taken;
+    replyShown(taken);
   }
   return made;
-}
-
-function freeShown(): void {
-  while (shown != 0) {
-    const next = changetype<Reply>(shown).next;
-    replyDone(shown);
-    shown = next;
-  }
 }
