@@ -32,15 +32,7 @@ import {
   setConfig,
   shutdown,
 } from './stack/sockets';
-import {
-  advance,
-  create,
-  deadline,
-  eventRingAddress,
-  isCreated,
-  takeEvents,
-  txRingAddress,
-} from './stack/stack';
+import { advance, create, deadline, eventRingAddress, isCreated, takeEvents, txRingAddress } from './stack/stack';
 import { transmit } from './stack/transmit';
 import { counters } from './state/counters';
 import { packetsOutBase } from './tcp/packet-out';
@@ -172,7 +164,15 @@ export function mptcp_accept(listener: i32): i32 {
   return accept(listener);
 }
 
-export function mptcp_connect(localHi: i64, localLo: i64, localPort: i32, remoteHi: i64, remoteLo: i64, remotePort: i32, flags: i32): i32 {
+export function mptcp_connect(
+  localHi: i64,
+  localLo: i64,
+  localPort: i32,
+  remoteHi: i64,
+  remoteLo: i64,
+  remotePort: i32,
+  flags: i32,
+): i32 {
   if (!isCreated()) return ERR_STATE;
   return connect(<u64>localHi, <u64>localLo, localPort, <u64>remoteHi, <u64>remoteLo, remotePort, flags);
 }

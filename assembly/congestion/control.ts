@@ -1,6 +1,6 @@
 import { CONFIG_INITIAL_WINDOW, CONGESTION_LIA } from '../abi';
 import { config } from '../state/config';
-import { LOSS_OPEN, Subflow, inFlight, ownerOf } from '../state/subflow';
+import { inFlight, LOSS_OPEN, ownerOf, Subflow } from '../state/subflow';
 import { liaAvoid } from './lia';
 import { renoAvoid, slowStart } from './reno';
 

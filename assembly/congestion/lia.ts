@@ -1,5 +1,5 @@
 import { Connection } from '../state/connection';
-import { Subflow, canCarryData } from '../state/subflow';
+import { canCarryData, Subflow } from '../state/subflow';
 
 /**
  * Linked Increases (RFC 6356): for each ACK the window grows by

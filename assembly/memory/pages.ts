@@ -26,7 +26,7 @@ export function pagesOpen(): u32 {
   total = <u32>(room / (<usize>PAGE_BYTES + 8));
   descriptors = regionTake(<usize>total * 8);
   base = regionTake(0);
-  while (total > 0 && base + (<usize>total << PAGE_SHIFT) > regionEnd()) total--;
+  while (total > 0 && base + ((<usize>total) << PAGE_SHIFT) > regionEnd()) total--;
   fresh = 0;
   free = 0;
   freeCount = total;
@@ -40,7 +40,7 @@ export function pageTake(): usize {
     page = free;
     free = pageNext(page);
   } else if (fresh < total) {
-    page = base + (<usize>fresh << PAGE_SHIFT);
+    page = base + ((<usize>fresh) << PAGE_SHIFT);
     fresh++;
   } else {
     return 0;

@@ -102,7 +102,7 @@ function poolGrow(pool: Pool): bool {
   const page = pageTake();
   if (page == 0) return false;
   const count = 1 << pool.shift;
-  if (pool.kind != NO_HANDLES) store<u32>(pool.directory + (<usize>pool.pages << 2), <u32>page);
+  if (pool.kind != NO_HANDLES) store<u32>(pool.directory + ((<usize>pool.pages) << 2), <u32>page);
   pool.pages++;
   for (let i = count - 1; i >= 0; i--) {
     const object = page + <usize>i * pool.stride;
@@ -116,4 +116,3 @@ function poolGrow(pool: Pool): bool {
   pool.slots += <u32>count;
   return true;
 }
-

@@ -47,11 +47,11 @@ export function timerCancel(timer: Timer): void {
   if (timer.slot == 0) return;
   const slot = timer.slot - 1;
   if (timer.prev != 0) changetype<Timer>(timer.prev).next = timer.next;
-  else if (slot < LEVELS << SLOT_BITS) store<u32>(heads + (<usize>slot << 2), <u32>timer.next);
+  else if (slot < LEVELS << SLOT_BITS) store<u32>(heads + ((<usize>slot) << 2), <u32>timer.next);
   else due = timer.next;
   if (timer.next != 0) changetype<Timer>(timer.next).prev = timer.prev;
-  if (slot < LEVELS << SLOT_BITS && load<u32>(heads + (<usize>slot << 2)) == 0) {
-    const level = occupied + (<usize>(slot >> SLOT_BITS) << 3);
+  if (slot < LEVELS << SLOT_BITS && load<u32>(heads + ((<usize>slot) << 2)) == 0) {
+    const level = occupied + ((<usize>(slot >> SLOT_BITS)) << 3);
     store<u64>(level, load<u64>(level) & ~((<u64>1) << (slot & 63)));
   }
   timer.slot = 0;
@@ -89,7 +89,7 @@ export function wheelNext(): i64 {
 /** The occupied slot that begins first; at equal times the lower level. */
 function nextSlot(): i32 {
   for (let level: u32 = 0; level < LEVELS; level++) {
-    const bits = load<u64>(occupied + (<usize>level << 3));
+    const bits = load<u64>(occupied + ((<usize>level) << 3));
     if (bits == 0) continue;
     const current = <u32>((<u64>time >> (level * SLOT_BITS)) & 63);
     const ahead = <u32>ctz<u64>(rotr<u64>(bits, <u64>current));
@@ -110,9 +110,9 @@ function slotStart(slot: u32): i64 {
 
 /** Moves the timers of a slot to where they belong now: a lower level, or the due list. */
 function deal(slot: u32): void {
-  let timer = <usize>load<u32>(heads + (<usize>slot << 2));
-  store<u32>(heads + (<usize>slot << 2), 0);
-  const level = occupied + (<usize>(slot >> SLOT_BITS) << 3);
+  let timer = <usize>load<u32>(heads + ((<usize>slot) << 2));
+  store<u32>(heads + ((<usize>slot) << 2), 0);
+  const level = occupied + ((<usize>(slot >> SLOT_BITS)) << 3);
   store<u64>(level, load<u64>(level) & ~((<u64>1) << (slot & 63)));
   while (timer != 0) {
     const at = changetype<Timer>(timer);
@@ -136,12 +136,12 @@ function place(timer: Timer): void {
   let level = <u32>(63 - clz<u64>(differs)) / SLOT_BITS;
   if (level >= LEVELS) level = LEVELS - 1;
   const slot = (level << SLOT_BITS) + <u32>((<u64>timer.deadline >> (level * SLOT_BITS)) & 63);
-  const head = heads + (<usize>slot << 2);
+  const head = heads + ((<usize>slot) << 2);
   timer.slot = slot + 1;
   timer.prev = 0;
   timer.next = <usize>load<u32>(head);
   if (timer.next != 0) changetype<Timer>(timer.next).prev = changetype<usize>(timer);
   store<u32>(head, <u32>changetype<usize>(timer));
-  const bits = occupied + (<usize>level << 3);
+  const bits = occupied + ((<usize>level) << 3);
   store<u64>(bits, load<u64>(bits) | ((<u64>1) << (slot & 63)));
 }

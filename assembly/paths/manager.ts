@@ -8,11 +8,11 @@ import {
   COUNTER_MPTCP_PortAdd,
   COUNTER_MPTCP_RmAddr,
   COUNTER_MPTCP_RmSubflow,
-  ENDPOINTS_MAX,
   ENDPOINT_BACKUP,
   ENDPOINT_FULLMESH,
   ENDPOINT_SIGNAL,
   ENDPOINT_SUBFLOW,
+  ENDPOINTS_MAX,
   EVENT_ADDRESS_ANNOUNCED,
   EVENT_ADDRESS_REMOVED,
   SUBFLOW_INITIAL,
@@ -26,7 +26,7 @@ import { count } from '../state/counters';
 import { endpointAt, endpointOfAddress, endpointOfId } from '../state/endpoint';
 import { eventNotice } from '../state/events';
 import { isMapped, linkOfAddress, linkToDestination, sourceAddress } from '../state/link';
-import { Subflow, canCarryData } from '../state/subflow';
+import { canCarryData, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
 import { addAddressHmac } from '../wire/keys';
@@ -56,7 +56,9 @@ export function useEndpoint(connection: Connection, index: i32): void {
   const endpoint = endpointAt(index);
   const bit: u32 = 1 << index;
   const initial = initialSubflow(connection);
-  const isInitial = initial != 0 && changetype<Subflow>(initial).localHi == endpoint.hi &&
+  const isInitial =
+    initial != 0 &&
+    changetype<Subflow>(initial).localHi == endpoint.hi &&
     changetype<Subflow>(initial).localLo == endpoint.lo;
   if ((endpoint.flags & ENDPOINT_SIGNAL) != 0 && (connection.announced & bit) == 0) {
     // The peer knows the address of the initial subflow, unless the announcement is for another port.
@@ -227,7 +229,7 @@ function armAnnouncement(connection: Connection): void {
 
 function withdraw(connection: Connection, id: u32): void {
   if (connection.removeCount >= 8) return;
-  connection.removeIds |= <u64>(id & 255) << (connection.removeCount * 8);
+  connection.removeIds |= (<u64>(id & 255)) << (connection.removeCount * 8);
   connection.removeCount++;
   signalSoon(connection);
 }

@@ -1,10 +1,4 @@
-import {
-  CONFIG_LIMIT_SUBFLOWS,
-  SUBFLOWS_MAX,
-  SUBFLOW_ACTIVE_OPEN,
-  SUBFLOW_BACKUP_LOCAL,
-  SUBFLOW_JOINED,
-} from '../abi';
+import { CONFIG_LIMIT_SUBFLOWS, SUBFLOW_ACTIVE_OPEN, SUBFLOW_BACKUP_LOCAL, SUBFLOW_JOINED, SUBFLOWS_MAX } from '../abi';
 import { randomU32 } from '../crypto/random';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';

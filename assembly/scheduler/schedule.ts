@@ -1,7 +1,7 @@
 import { SUBFLOW_BACKUP_LOCAL, SUBFLOW_BACKUP_REMOTE } from '../abi';
 import { Connection } from '../state/connection';
-import { Subflow, canCarryData, inFlight, unsentBytes } from '../state/subflow';
 import { linkAt } from '../state/link';
+import { canCarryData, inFlight, Subflow, unsentBytes } from '../state/subflow';
 
 /** Which subflow gets the next bytes of a connection. Every scheduler answers schedule(); it never sends. */
 
@@ -43,7 +43,8 @@ export function subflowRoom(subflow: Subflow): u32 {
   const pending = unsentBytes(subflow);
   const flight = inFlight(subflow) + subflow.lostBytes + pending;
   // With an empty pipe one segment is always allowed.
-  const room: u32 = flight == 0 ? max<u32>(subflow.cwnd, subflow.mss) : subflow.cwnd > flight ? subflow.cwnd - flight : 0;
+  const room: u32 =
+    flight == 0 ? max<u32>(subflow.cwnd, subflow.mss) : subflow.cwnd > flight ? subflow.cwnd - flight : 0;
   const window = subflow.sndUna + subflow.sndWindow - subflow.seqEnd;
   if (<i32>window <= 0) return 0;
   const both = min<u32>(room, window);

@@ -1,5 +1,5 @@
 import { PAGE_BYTES } from '../abi';
-import { pageRelease, pageTake, pagesFree, pagesTotal } from '../memory/pages';
+import { pageRelease, pagesFree, pagesTotal, pageTake } from '../memory/pages';
 import { NO_HANDLES, Pool, poolFree, poolOpen, poolTake } from '../memory/pool';
 import { rangeAdd, rangeGapEnd, rangeGapStart, rangeTakeFront } from '../memory/ranges';
 import { dsnLt } from '../memory/sequence';
@@ -123,7 +123,7 @@ function pageFor(connection: Connection, index: u64, inOrder: bool): usize {
   const first = (connection.rcvRead - connection.rcvStart) >> PAGE_SHIFT;
   const span = index - first + 1;
   if (span > <u64>connection.rcvTableSize && !grow(connection, span)) return 0;
-  const slot = connection.rcvTable + (<usize>(index & <u64>(connection.rcvTableSize - 1)) << 2);
+  const slot = connection.rcvTable + ((<usize>(index & <u64>(connection.rcvTableSize - 1))) << 2);
   const known = <usize>load<u32>(slot);
   if (known != 0) return known;
   if (!inOrder && pagesFree() < pagesTotal() >> 4) return 0;
@@ -145,7 +145,7 @@ function grow(connection: Connection, span: u64): bool {
     const first = (connection.rcvRead - connection.rcvStart) >> PAGE_SHIFT;
     for (let i: u64 = 0; i < <u64>connection.rcvTableSize; i++) {
       const index = first + i;
-      store<u32>(table + (<usize>(index & <u64>(size - 1)) << 2), <u32>entry(connection, index));
+      store<u32>(table + ((<usize>(index & <u64>(size - 1))) << 2), <u32>entry(connection, index));
     }
     poolFree(tablePool(connection.rcvTableSize), connection.rcvTable);
   }
@@ -155,14 +155,14 @@ function grow(connection: Connection, span: u64): bool {
 }
 
 function entry(connection: Connection, index: u64): usize {
-  return <usize>load<u32>(connection.rcvTable + (<usize>(index & <u64>(connection.rcvTableSize - 1)) << 2));
+  return <usize>load<u32>(connection.rcvTable + ((<usize>(index & <u64>(connection.rcvTableSize - 1))) << 2));
 }
 
 function releaseEntry(connection: Connection, index: u64): void {
   if (connection.rcvTable == 0) return;
   const page = entry(connection, index);
   if (page == 0) return;
-  store<u32>(connection.rcvTable + (<usize>(index & <u64>(connection.rcvTableSize - 1)) << 2), 0);
+  store<u32>(connection.rcvTable + ((<usize>(index & <u64>(connection.rcvTableSize - 1))) << 2), 0);
   connection.rcvPages--;
   pageRelease(page);
 }

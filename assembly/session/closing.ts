@@ -27,7 +27,7 @@ import { Connection, connectionPool, connectionTimer, rcvRanges, readableBytes }
 import { countBy } from '../state/counters';
 import { eventListener, eventNotice, eventRaise, eventsForget } from '../state/events';
 import { Listener } from '../state/listener';
-import { JOIN_WAIT_HMAC, RST_FASTCLOSE, RST_PLAIN, Subflow, ownerOf } from '../state/subflow';
+import { JOIN_WAIT_HMAC, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow } from '../state/subflow';
 import { closeSending, resetDue, subflowDestroy, subflowRelease } from '../tcp/close';
 import { timersArm } from '../tcp/timers';
 import { bufferClear } from './buffer';
@@ -125,7 +125,8 @@ export function sessionSubflowTimeWait(subflow: Subflow): void {
 /** Both ends of the stream may have been reached: then subflows are closed and the application is told. */
 export function sessionProgress(connection: Connection): void {
   if (connection.state == CONNECTION_CLOSED) return;
-  if (connection.rcvFinState == 2 && connection.state != CONNECTION_CONNECTING) connection.state = <u8>CONNECTION_CLOSING;
+  if (connection.rcvFinState == 2 && connection.state != CONNECTION_CONNECTING)
+    connection.state = <u8>CONNECTION_CLOSING;
   if (!isOver(connection)) return;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const subflow = changetype<Subflow>(at);

@@ -5,16 +5,10 @@ import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
-import { Subflow, canCarryData, ownerOf } from '../state/subflow';
+import { canCarryData, ownerOf, Subflow } from '../state/subflow';
 import { subflowExpire } from '../tcp/expire';
 import { ackNow, readyAdd } from '../tcp/ready';
-import {
-  SIGNAL_CLOSED,
-  SIGNAL_RECOVERY,
-  SIGNAL_SYN_TIMEOUT,
-  SIGNAL_TIMED_OUT,
-  SIGNAL_TIMEOUT,
-} from '../tcp/signals';
+import { SIGNAL_CLOSED, SIGNAL_RECOVERY, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT, SIGNAL_TIMEOUT } from '../tcp/signals';
 import { sessionCloseExpired, sessionSubflowClosed } from './closing';
 import { synTimedOut } from './open';
 import { controlSubflow, pushLater, reinject, reinjectFront } from './send';

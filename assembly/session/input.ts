@@ -9,7 +9,6 @@ import {
   COUNTER_MPTCP_MPRstRx,
   COUNTER_MPTCP_SubflowRecover,
   ERR_RESET,
-  ERR_TIMED_OUT,
   FALLBACK_FIRST_DATA,
   FALLBACK_PEER_MP_FAIL,
   SUBFLOW_BACKUP_REMOTE,
@@ -18,16 +17,12 @@ import {
   TCP_SYN_RECEIVED,
   TCP_SYN_SENT,
 } from '../abi';
-import {
-  congestionAcked,
-  congestionLoss,
-  congestionRecovered,
-} from '../congestion/control';
+import { congestionAcked, congestionLoss, congestionRecovered } from '../congestion/control';
 import { dsnExtend } from '../memory/sequence';
 import { addressAnnounced, addressesRemoved } from '../paths/manager';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
-import { JOIN_DONE, JOIN_WAIT_ACK, Subflow, ownerOf } from '../state/subflow';
+import { JOIN_DONE, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
 import { acknowledged, acknowledgedFin, acknowledgedFlight } from '../tcp/ack';
 import { closeSending, resetDue } from '../tcp/close';
 import { tcpInput } from '../tcp/input';
@@ -43,11 +38,12 @@ import {
   SIGNAL_TIME_WAIT,
   SIGNAL_VALID,
 } from '../tcp/signals';
+import { keyIdsn } from '../wire/keys';
 import {
   DSS_A,
+  DSS_a,
   DSS_F,
   DSS_M,
-  DSS_a,
   DSS_m,
   SUBTYPE_ADD_ADDR,
   SUBTYPE_CAPABLE,
@@ -60,8 +56,7 @@ import {
   SUBTYPE_RST,
 } from '../wire/mptcp';
 import { options } from '../wire/options';
-import { keyIdsn } from '../wire/keys';
-import { TCP_FLAG_FIN, segment } from '../wire/segment';
+import { segment, TCP_FLAG_FIN } from '../wire/segment';
 import { sessionAbort, sessionProgress, sessionSubflowClosed, sessionSubflowTimeWait } from './closing';
 import { connectionConfirmed, fallBack, handshakeDone, joinConfirmed } from './open';
 import { endOfStream, mappingReceived, takeData } from './receive';

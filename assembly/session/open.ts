@@ -11,11 +11,11 @@ import {
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
+  CONNECT_PLAIN_TCP,
   CONNECTION_CLOSED,
   CONNECTION_CLOSING,
   CONNECTION_CONNECTING,
   CONNECTION_ESTABLISHED,
-  CONNECT_PLAIN_TCP,
   COUNTER_ACTIVE_OPENS,
   COUNTER_MPTCP_MPCapableACKRX,
   COUNTER_MPTCP_MPCapableFallbackACK,
@@ -51,14 +51,14 @@ import {
 import { congestionOpen } from '../congestion/control';
 import { randomU32 } from '../crypto/random';
 import { poolTake } from '../memory/pool';
-import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
+import { localIdOf, pathsEstablished } from '../paths/manager';
+import { mayAddSubflow, subflowAttach } from '../paths/subflows';
 import { config } from '../state/config';
+import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
 import { count } from '../state/counters';
 import { eventNotice, eventRaise } from '../state/events';
 import { Listener } from '../state/listener';
-import { JOIN_DONE, JOIN_WAIT_ACK, JOIN_WAIT_HMAC, Subflow, ownerOf } from '../state/subflow';
-import { localIdOf, pathsEstablished } from '../paths/manager';
-import { mayAddSubflow, subflowAttach } from '../paths/subflows';
+import { JOIN_DONE, JOIN_WAIT_ACK, JOIN_WAIT_HMAC, ownerOf, Subflow } from '../state/subflow';
 import { resetDue, subflowDestroy } from '../tcp/close';
 import { keepAliveArm } from '../tcp/expire';
 import { openActive, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';

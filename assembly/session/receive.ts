@@ -1,8 +1,8 @@
 import {
   COUNTER_DROP_NO_MEMORY,
+  COUNTER_MPTCP_DataCsumErr,
   COUNTER_MPTCP_DSSCorruptionReset,
   COUNTER_MPTCP_DSSNotMatching,
-  COUNTER_MPTCP_DataCsumErr,
   COUNTER_MPTCP_DuplicateData,
   COUNTER_MPTCP_NoDSSInWindow,
   COUNTER_MPTCP_OFOQueue,
@@ -16,13 +16,13 @@ import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { ReceiveMap, receiveMapPool } from '../state/datamap';
 import { eventRaise } from '../state/events';
-import { Subflow, ownerOf, subflowRanges } from '../state/subflow';
+import { ownerOf, Subflow, subflowRanges } from '../state/subflow';
 import { finReceived, resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
 import { acknowledgeData, offsetOf, tcpReceived } from '../tcp/receive';
 import { windowEdge } from '../tcp/window';
 import { checksumFold, sumOddPiece, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
-import { TCP_FLAG_FIN, segment } from '../wire/segment';
+import { segment, TCP_FLAG_FIN } from '../wire/segment';
 import { bufferAddress, bufferPlace, bufferReceived } from './buffer';
 
 /**

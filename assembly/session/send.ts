@@ -10,7 +10,7 @@ import {
   EVENT_WRITABLE,
   PAGE_BYTES,
 } from '../abi';
-import { pageLink, pageNext, pageRelease, pageTake, pagesFree, pagesTotal } from '../memory/pages';
+import { pageLink, pageNext, pageRelease, pagesFree, pagesTotal, pageTake } from '../memory/pages';
 import { dsnLe, dsnLt, seqLe } from '../memory/sequence';
 import { schedule, subflowRoom } from '../scheduler/schedule';
 import { config } from '../state/config';
@@ -18,7 +18,7 @@ import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { DataMap, mapFree, mapTake, mapTrimFront } from '../state/datamap';
 import { eventRaise } from '../state/events';
-import { Subflow, canCarryData } from '../state/subflow';
+import { canCarryData, Subflow } from '../state/subflow';
 import { closeSending } from '../tcp/close';
 import { dssChecksum } from '../tcp/options-out';
 import { ackNow, readyAdd } from '../tcp/ready';

@@ -3,7 +3,7 @@ import { timerArm, timerCancel } from '../memory/wheel';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, connectionTimer } from '../state/connection';
-import { Subflow, canCarryData } from '../state/subflow';
+import { canCarryData, Subflow } from '../state/subflow';
 import { currentRto } from '../tcp/rtt';
 
 /** The deadlines of a connection: data-level retransmission and probing, closing, address signals. */

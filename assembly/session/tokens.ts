@@ -22,21 +22,21 @@ export function tokenCreate(connection: Connection): void {
     connection.localKey = randomU64();
     connection.localToken = keyToken(connection.localKey);
   } while (connection.localKey == 0 || connection.localToken == 0 || tokenFind(connection.localToken) != 0);
-  const bucket = buckets + (<usize>(connection.localToken & mask) << 2);
+  const bucket = buckets + ((<usize>(connection.localToken & mask)) << 2);
   connection.tokenNext = <usize>load<u32>(bucket);
   store<u32>(bucket, <u32>changetype<usize>(connection));
 }
 
 /** The connection of a token, or 0. */
 export function tokenFind(token: u32): usize {
-  let at = <usize>load<u32>(buckets + (<usize>(token & mask) << 2));
+  let at = <usize>load<u32>(buckets + ((<usize>(token & mask)) << 2));
   while (at != 0 && changetype<Connection>(at).localToken != token) at = changetype<Connection>(at).tokenNext;
   return at;
 }
 
 export function tokenRemove(connection: Connection): void {
   if (connection.localToken == 0) return;
-  const bucket = buckets + (<usize>(connection.localToken & mask) << 2);
+  const bucket = buckets + ((<usize>(connection.localToken & mask)) << 2);
   let at = <usize>load<u32>(bucket);
   if (at == changetype<usize>(connection)) {
     store<u32>(bucket, <u32>connection.tokenNext);

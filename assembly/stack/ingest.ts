@@ -14,16 +14,16 @@ import {
   ERR_MALFORMED,
   ERR_NO_MEMORY,
   LINK_VNET_HEADER,
-  RX_SLOTS,
   RX_SLOT_BYTES,
+  RX_SLOTS,
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
   VNET_HEADER_BYTES,
 } from '../abi';
-import { seqLt } from '../memory/sequence';
 import { regionTake } from '../memory/region';
-import { passiveJoin, passiveOpen, joinRefusal } from '../session/open';
+import { seqLt } from '../memory/sequence';
 import { sessionInput } from '../session/input';
+import { joinRefusal, passiveJoin, passiveOpen } from '../session/open';
 import { count, countBy } from '../state/counters';
 import { Link, linkFind, linkOfAddress } from '../state/link';
 import { Listener, listenerFor } from '../state/listener';
@@ -33,7 +33,7 @@ import { flowFind } from '../tcp/flows';
 import { SUBTYPE_JOIN } from '../wire/mptcp';
 import { OPTION_TIMESTAMPS, options, parseOptions } from '../wire/options';
 import { PROTOCOL_TCP, packet, parsePacket } from '../wire/packet';
-import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN, parseSegment, segment } from '../wire/segment';
+import { parseSegment, segment, TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { replyEcho, replyReset } from './replies';
 
 /** A packet's way in: from a receive slot to the subflow it belongs to, or to an answer, or to a counter. */
@@ -91,14 +91,7 @@ function ingestIcmp(link: Link): i32 {
 }
 
 function ingestTcp(link: Link): i32 {
-  const found = flowFind(
-    packet.dstHi,
-    packet.dstLo,
-    segment.dstPort,
-    packet.srcHi,
-    packet.srcLo,
-    segment.srcPort,
-  );
+  const found = flowFind(packet.dstHi, packet.dstLo, segment.dstPort, packet.srcHi, packet.srcLo, segment.srcPort);
   if (found != 0) {
     const subflow = changetype<Subflow>(found);
     if (subflow.state == TCP_SYN_SENT && (segment.flags & TCP_FLAG_ACK) != 0 && segment.ack != subflow.iss + 1) {

@@ -18,7 +18,7 @@ import { Connection, connectionPool, readableBytes, remoteAddressPool } from '..
 import { mapPool, receiveMapPool, segmentPool } from '../state/datamap';
 import { noticePool } from '../state/events';
 import { listenerPool } from '../state/listener';
-import { Subflow, inFlight, subflowPool } from '../state/subflow';
+import { inFlight, Subflow, subflowPool } from '../state/subflow';
 import { currentRto } from '../tcp/rtt';
 import { repliesSent, replyPool } from './replies';
 import { connectionOf } from './sockets';
@@ -121,9 +121,19 @@ export function inspectPools(): i32 {
   const info = changetype<PoolInfo>(poolInfo);
   info.pages = pagesTotal();
   info.pagesFree = pagesFree();
-  info.pagesPools = connectionPool.pages + subflowPool.pages + listenerPool.pages + mapPool.pages +
-    segmentPool.pages + receiveMapPool.pages + rangePool.pages + remoteAddressPool.pages +
-    noticePool.pages + replyPool.pages + smallTablePool.pages + middleTablePool.pages +
+  info.pagesPools =
+    connectionPool.pages +
+    subflowPool.pages +
+    listenerPool.pages +
+    mapPool.pages +
+    segmentPool.pages +
+    receiveMapPool.pages +
+    rangePool.pages +
+    remoteAddressPool.pages +
+    noticePool.pages +
+    replyPool.pages +
+    smallTablePool.pages +
+    middleTablePool.pages +
     largeTablePool.pages;
   info.connections = connectionPool.live;
   info.subflows = subflowPool.live;

@@ -1,39 +1,32 @@
 import {
   ADDRESSES_MAX,
   CONNECTION_CLOSED,
-  ENDPOINTS_MAX,
   ENDPOINT_BACKUP,
   ENDPOINT_FULLMESH,
   ENDPOINT_SIGNAL,
   ENDPOINT_SUBFLOW,
+  ENDPOINTS_MAX,
   ERR_ADDRESS_IN_USE,
   ERR_ADDRESS_NOT_AVAILABLE,
   ERR_INVALID,
   ERR_LIMIT,
   ERR_RESET,
-  LINKS_MAX,
   LINK_CHECKSUM,
   LINK_SEGMENTATION,
   LINK_VNET_HEADER,
+  LINKS_MAX,
   ROUTES_MAX,
 } from '../abi';
 import { poolAt } from '../memory/pool';
 import { dropAddress, dropEndpoint, useEndpoint } from '../paths/manager';
 import { sessionSubflowClosed } from '../session/closing';
 import { stalled } from '../session/expire';
+import { now } from '../state/clock';
 import { Connection, connectionPool } from '../state/connection';
 import { endpointAt, endpointOfAddress, endpointOfId } from '../state/endpoint';
-import {
-  addressAt,
-  isMapped,
-  linkAt,
-  linkFind,
-  linkOfAddress,
-  routeAt,
-} from '../state/link';
-import { Subflow, ownerOf, subflowPool } from '../state/subflow';
+import { addressAt, isMapped, linkAt, linkFind, linkOfAddress, routeAt } from '../state/link';
+import { ownerOf, Subflow, subflowPool } from '../state/subflow';
 import { readyAdd } from '../tcp/ready';
-import { now } from '../state/clock';
 import { timersArm } from '../tcp/timers';
 import { replyDone, replyTake } from './replies';
 

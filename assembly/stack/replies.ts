@@ -1,5 +1,5 @@
 import { CONFIG_HOP_LIMIT, COUNTER_DROP_REPLY, COUNTER_RST_OUT, PAGE_BYTES } from '../abi';
-import { pageRelease, pageTake, pagesFree, pagesTotal } from '../memory/pages';
+import { pageRelease, pagesFree, pagesTotal, pageTake } from '../memory/pages';
 import { NO_HANDLES, Pool, poolFree, poolOpen, poolTake } from '../memory/pool';
 import { config } from '../state/config';
 import { count } from '../state/counters';
@@ -9,7 +9,7 @@ import { checksumFold, sumBytes, sumPseudoHeader } from '../wire/checksum';
 import { buildEchoReply } from '../wire/icmp';
 import { writeReset } from '../wire/mptcp';
 import { PROTOCOL_TCP, packet, writeIpHeader } from '../wire/packet';
-import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN, segment, writeTcpHeader } from '../wire/segment';
+import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
 
 /** Packets in answer to packets that belong to no connection: RST and ICMP echo replies, a queue for each link. */
 @unmanaged

@@ -8,16 +8,16 @@ import {
   CONFIG_RECEIVE_BUFFER,
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
-  CONNECTION_CLOSED,
   CONNECT_PLAIN_TCP,
+  CONNECTION_CLOSED,
   ERR_ABORTED,
   ERR_ADDRESS_IN_USE,
   ERR_ADDRESS_NOT_AVAILABLE,
   ERR_DONE,
   ERR_HANDLE,
   ERR_INVALID,
-  ERR_NOT_CONNECTED,
   ERR_NO_MEMORY,
+  ERR_NOT_CONNECTED,
   ERR_UNREACHABLE,
   SCRATCH_BYTES,
 } from '../abi';
@@ -33,7 +33,7 @@ import { Connection, connectionPool, readableBytes } from '../state/connection';
 import { eventsForgetListener, eventsRelease } from '../state/events';
 import { isMapped, linkOfAddress, linkToDestination, sourceAddress } from '../state/link';
 import { Listener, listenerFirst, listenerInsert, listenerPool, listenerRemove } from '../state/listener';
-import { Subflow, canCarryData } from '../state/subflow';
+import { canCarryData, Subflow } from '../state/subflow';
 import { keepAliveArm } from '../tcp/expire';
 import { flowFind, freePort } from '../tcp/flows';
 import { ackNow } from '../tcp/ready';

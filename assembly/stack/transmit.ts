@@ -3,9 +3,9 @@ import { sessionSubflowClosed } from '../session/closing';
 import { feedStarved, pushAll } from '../session/send';
 import { Link, linkFind } from '../state/link';
 import { Subflow } from '../state/subflow';
-import { readyAdd, readyTake } from '../tcp/ready';
 import { hasOutput, subflowTransmit } from '../tcp/output';
 import { descriptorAt, wholePacket } from '../tcp/packet-out';
+import { readyAdd, readyTake } from '../tcp/ready';
 import { Reply, repliesSent, replyShown, replyTake } from './replies';
 
 /** Segments one subflow may send before the next one of the link has its turn. */

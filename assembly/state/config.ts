@@ -28,8 +28,8 @@ import {
   CONFIG_STALE_LOSS_CNT,
   CONFIG_SYN_RETRIES,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
-  CONFIG_TIMESTAMPS,
   CONFIG_TIME_WAIT,
+  CONFIG_TIMESTAMPS,
   CONFIG_WINDOW_SCALE,
   CONGESTION_LIA,
   CONGESTION_RENO,
@@ -85,7 +85,7 @@ export function configOpen(budget: i64): void {
 }
 
 export function config(key: i32): i64 {
-  return load<i64>(values + (<usize>key << 3));
+  return load<i64>(values + ((<usize>key) << 3));
 }
 
 export function configKnown(key: i32): bool {
@@ -95,16 +95,16 @@ export function configKnown(key: i32): bool {
 /** Returns 0, or ERR_INVALID for an unknown key or a value out of its range. */
 export function configCheck(key: i32, value: i64): i32 {
   if (!configKnown(key)) return ERR_INVALID;
-  const at = <usize>key << 3;
+  const at = (<usize>key) << 3;
   return value >= load<i64>(lows + at) && value <= load<i64>(highs + at) ? 0 : ERR_INVALID;
 }
 
 export function configStore(key: i32, value: i64): void {
-  store<i64>(values + (<usize>key << 3), value);
+  store<i64>(values + ((<usize>key) << 3), value);
 }
 
 function define(key: i32, value: i64, low: i64, high: i64): void {
-  const at = <usize>key << 3;
+  const at = (<usize>key) << 3;
   store<i64>(values + at, value);
   store<i64>(lows + at, low);
   store<i64>(highs + at, high);

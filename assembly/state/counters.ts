@@ -9,6 +9,6 @@ export function count(counter: i32): void {
 
 export function countBy(counter: i32, amount: i64): void {
   if (<u32>counter >= <u32>COUNTERS) return;
-  const at = counters + (<usize>counter << 3);
+  const at = counters + ((<usize>counter) << 3);
   store<u64>(at, load<u64>(at) + <u64>amount);
 }

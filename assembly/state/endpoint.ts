@@ -16,7 +16,7 @@ export class Endpoint {
 const endpoints: usize = memory.data(32 * 32, 8);
 
 export function endpointAt(index: i32): Endpoint {
-  return changetype<Endpoint>(endpoints + (<usize>index << 5));
+  return changetype<Endpoint>(endpoints + ((<usize>index) << 5));
 }
 
 /** The index of the endpoint with an id, or -1. */

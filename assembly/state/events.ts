@@ -1,11 +1,4 @@
-import {
-  EVENT_ACCEPTABLE,
-  EVENT_CLOSED,
-  EVENT_FALLBACK,
-  EVENT_READABLE,
-  Event,
-  SIZEOF_EVENT,
-} from '../abi';
+import { EVENT_ACCEPTABLE, EVENT_CLOSED, EVENT_FALLBACK, EVENT_READABLE, Event, SIZEOF_EVENT } from '../abi';
 import { NO_HANDLES, Pool, poolFree, poolOpen, poolTake } from '../memory/pool';
 import { Connection } from './connection';
 import { Listener } from './listener';

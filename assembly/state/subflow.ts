@@ -1,4 +1,4 @@
-import { TCP_CLOSED, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECEIVED, TCP_SYN_SENT } from '../abi';
+import { TCP_CLOSE_WAIT, TCP_CLOSED, TCP_ESTABLISHED, TCP_SYN_RECEIVED, TCP_SYN_SENT } from '../abi';
 import { Pool, poolOpen } from '../memory/pool';
 import { RangeSet } from '../memory/ranges';
 import { Timer } from '../memory/wheel';

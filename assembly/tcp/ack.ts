@@ -1,9 +1,9 @@
 import { seqLe, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
-import { DataMap, SEGMENT_FIN, SEGMENT_SACKED, SentSegment, mapFree } from '../state/datamap';
-import { LOSS_OPEN, LOSS_TIMEOUT, Subflow, inFlight } from '../state/subflow';
+import { DataMap, mapFree, SEGMENT_FIN, SEGMENT_SACKED, SentSegment } from '../state/datamap';
+import { inFlight, LOSS_OPEN, LOSS_TIMEOUT, Subflow } from '../state/subflow';
 import { OPTION_SACK, options, sackLeft, sackRight } from '../wire/options';
-import { TCP_FLAG_FIN, TCP_FLAG_SYN, segment } from '../wire/segment';
+import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
 import { detectLoss, firstIsLost, rackDelivered, timestampOf } from './loss';
 import { rttSample } from './rtt';
 import { markSacked, sentRemoveFirst, sentSplit, sentTrim } from './sent';
@@ -105,8 +105,7 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
 /** RFC 9293 section 3.10.7.4: the window of an older segment must not replace that of a newer. */
 function updateWindow(subflow: Subflow): bool {
   const fresh =
-    seqLt(subflow.sndWl1, segment.seq) ||
-    (subflow.sndWl1 == segment.seq && seqLe(subflow.sndWl2, segment.ack));
+    seqLt(subflow.sndWl1, segment.seq) || (subflow.sndWl1 == segment.seq && seqLe(subflow.sndWl2, segment.ack));
   if (!fresh) return false;
   const window = segment.window << subflow.sndShift;
   const changed = window != subflow.sndWindow;

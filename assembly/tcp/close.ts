@@ -1,8 +1,8 @@
 import {
   CONFIG_TIME_WAIT,
   COUNTER_RST_IN,
-  TCP_CLOSED,
   TCP_CLOSE_WAIT,
+  TCP_CLOSED,
   TCP_CLOSING,
   TCP_ESTABLISHED,
   TCP_FIN_WAIT_1,
@@ -10,15 +10,15 @@ import {
   TCP_LAST_ACK,
   TCP_TIME_WAIT,
 } from '../abi';
+import { poolFree } from '../memory/pool';
 import { rangeClear } from '../memory/ranges';
 import { timerCancel } from '../memory/wheel';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { count } from '../state/counters';
-import { DataMap, ReceiveMap, mapFree, receiveMapPool } from '../state/datamap';
+import { DataMap, mapFree, ReceiveMap, receiveMapPool } from '../state/datamap';
 import { Subflow, subflowPool, subflowRanges, subflowTimer } from '../state/subflow';
-import { poolFree } from '../memory/pool';
-import { TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN, segment } from '../wire/segment';
+import { segment, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { flowRemove } from './flows';
 import { ackNow, readyAdd, readyRemove } from './ready';
 import { sentClear } from './sent';

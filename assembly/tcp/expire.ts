@@ -1,14 +1,7 @@
-import {
-  CONFIG_RETRIES,
-  TCP_ESTABLISHED,
-  TCP_CLOSE_WAIT,
-  TCP_SYN_RECEIVED,
-  TCP_SYN_SENT,
-  TCP_TIME_WAIT,
-} from '../abi';
+import { CONFIG_RETRIES, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECEIVED, TCP_SYN_SENT, TCP_TIME_WAIT } from '../abi';
 import { now } from '../state/clock';
 import { config } from '../state/config';
-import { ACK_DELAYED, JOIN_WAIT_ACK, Subflow, ownerOf } from '../state/subflow';
+import { ACK_DELAYED, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
 import { synExhausted } from './handshake';
 import { detectLoss, retransmissionTimeout } from './loss';
 import { ackNow, readyAdd } from './ready';

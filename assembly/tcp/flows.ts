@@ -1,8 +1,8 @@
 import { TCP_CLOSED } from '../abi';
 import { randomU32, randomU64 } from '../crypto/random';
 import { sipHash } from '../crypto/siphash';
-import { Subflow } from '../state/subflow';
 import { regionTake } from '../memory/region';
+import { Subflow } from '../state/subflow';
 
 /** Finds the subflow of a segment by its addresses and ports, in a table of chains keyed by a secret (SipHash). */
 
@@ -102,18 +102,11 @@ export function freePort(localHi: u64, localLo: u64, remoteHi: u64, remoteLo: u6
   return 0;
 }
 
-function bucketOf(
-  localHi: u64,
-  localLo: u64,
-  localPort: u32,
-  remoteHi: u64,
-  remoteLo: u64,
-  remotePort: u32,
-): usize {
+function bucketOf(localHi: u64, localLo: u64, localPort: u32, remoteHi: u64, remoteLo: u64, remotePort: u32): usize {
   store<u64>(tuple, localHi);
   store<u64>(tuple, localLo, 8);
   store<u64>(tuple, remoteHi, 16);
   store<u64>(tuple, remoteLo, 24);
   store<u64>(tuple, ((<u64>localPort) << 32) | <u64>remotePort, 32);
-  return buckets + (<usize>(<u32>sipHash(k0, k1, tuple, 40) & mask) << 2);
+  return buckets + ((<usize>(<u32>sipHash(k0, k1, tuple, 40) & mask)) << 2);
 }

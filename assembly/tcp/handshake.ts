@@ -13,13 +13,7 @@ import { now, nowMs } from '../state/clock';
 import { config } from '../state/config';
 import { isMapped, linkAt } from '../state/link';
 import { RST_PLAIN, SUBFLOW_TIMER, Subflow, subflowPool, subflowTimer } from '../state/subflow';
-import {
-  OPTION_MSS,
-  OPTION_SACK_PERMITTED,
-  OPTION_TIMESTAMPS,
-  OPTION_WINDOW_SCALE,
-  options,
-} from '../wire/options';
+import { OPTION_MSS, OPTION_SACK_PERMITTED, OPTION_TIMESTAMPS, OPTION_WINDOW_SCALE, options } from '../wire/options';
 import { segment } from '../wire/segment';
 import { flowInsert } from './flows';
 import { readyAdd } from './ready';

@@ -17,21 +17,15 @@ import { seqLe, seqLt } from '../memory/sequence';
 import { now, nowMs } from '../state/clock';
 import { config } from '../state/config';
 import { count } from '../state/counters';
-import { JOIN_WAIT_ACK, Subflow, ownerOf } from '../state/subflow';
+import { JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
 import { OPTION_TIMESTAMPS, options } from '../wire/options';
-import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN, segment } from '../wire/segment';
+import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { acknowledgedFin, tcpAcknowledge } from './ack';
 import { finAcknowledged, timeWaitSegment } from './close';
 import { takeSynOptions } from './handshake';
 import { ackNow, readyAdd } from './ready';
 import { rttSample } from './rtt';
-import {
-  SIGNAL_CLOSED,
-  SIGNAL_DATA,
-  SIGNAL_ESTABLISHED,
-  SIGNAL_RESET,
-  SIGNAL_VALID,
-} from './signals';
+import { SIGNAL_CLOSED, SIGNAL_DATA, SIGNAL_ESTABLISHED, SIGNAL_RESET, SIGNAL_VALID } from './signals';
 import { timersArm } from './timers';
 
 /**
@@ -173,13 +167,11 @@ function establish(subflow: Subflow): u32 {
 /** RFC 9293 section 3.10.7.4, table 6. */
 function acceptable(subflow: Subflow): bool {
   const flags = segment.flags;
-  const length =
-    segment.payloadLength + ((flags & TCP_FLAG_SYN) != 0 ? 1 : 0) + ((flags & TCP_FLAG_FIN) != 0 ? 1 : 0);
+  const length = segment.payloadLength + ((flags & TCP_FLAG_SYN) != 0 ? 1 : 0) + ((flags & TCP_FLAG_FIN) != 0 ? 1 : 0);
   // The window of a Multipath TCP connection is one for all subflows: what another subflow announced counts too, and
   // the session checks every byte against it. Here a bound is enough.
   const owner = subflow.owner;
-  const edge =
-    subflow.rcvNxt + (owner != 0 ? ownerOf(subflow).receiveBuffer : <u32>config(CONFIG_RECEIVE_BUFFER));
+  const edge = subflow.rcvNxt + (owner != 0 ? ownerOf(subflow).receiveBuffer : <u32>config(CONFIG_RECEIVE_BUFFER));
   const end = segment.seq + length;
   if (length == 0) return seqLe(subflow.rcvNxt, segment.seq) && seqLe(segment.seq, edge);
   return seqLt(subflow.rcvNxt, end) && seqLt(segment.seq, edge);

@@ -40,10 +40,7 @@ export function detectLoss(subflow: Subflow): u32 {
   if (subflow.rackTime == 0) return 0;
   // Section 6.2, step 4: no tolerance once three segments are known to have overtaken, unless reordering was seen.
   let window: i64 = 0;
-  if (
-    subflow.reorderingSeen != 0 ||
-    (subflow.recovery == LOSS_OPEN && subflow.sackedBytes < 3 * subflow.mss)
-  ) {
+  if (subflow.reorderingSeen != 0 || (subflow.recovery == LOSS_OPEN && subflow.sackedBytes < 3 * subflow.mss)) {
     window = <i64>min<u32>(subflow.minRtt >> 2, subflow.srtt);
   }
   let marked = false;

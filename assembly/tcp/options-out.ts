@@ -1,4 +1,6 @@
 import {
+  CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT,
+  CONFIG_DSN64,
   COUNTER_MPTCP_AddAddrTx,
   COUNTER_MPTCP_EchoAddTx,
   COUNTER_MPTCP_MPCapableSYNTX,
@@ -7,8 +9,6 @@ import {
   COUNTER_MPTCP_MPJoinSynTx,
   COUNTER_MPTCP_MPRstTx,
   COUNTER_MPTCP_RmAddrTx,
-  CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT,
-  CONFIG_DSN64,
   SUBFLOW_BACKUP_LOCAL,
   SUBFLOW_INITIAL,
   TCP_SYN_SENT,
@@ -21,7 +21,7 @@ import { count } from '../state/counters';
 import { DataMap } from '../state/datamap';
 import { endpointAt } from '../state/endpoint';
 import { RST_FASTCLOSE, RST_PLAIN, Subflow, subflowRanges } from '../state/subflow';
-import { storeBe32 } from '../wire/bytes';
+import { loadBe64, storeBe32 } from '../wire/bytes';
 import { checksumFold, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
 import { addAddressHmac, joinHmac } from '../wire/keys';
 import {
@@ -29,9 +29,9 @@ import {
   CAPABLE_FLAG_C,
   CAPABLE_FLAG_H,
   DSS_A,
+  DSS_a,
   DSS_F,
   DSS_M,
-  DSS_a,
   DSS_m,
   dssLength,
   writeAddAddr,
@@ -49,7 +49,6 @@ import {
   writeReset,
 } from '../wire/mptcp';
 import { writeMss, writeSackHeader, writeSackPermitted, writeTimestamps, writeWindowScale } from '../wire/options';
-import { loadBe64 } from '../wire/bytes';
 import { ownMss } from './handshake';
 import { timestampOf } from './loss';
 

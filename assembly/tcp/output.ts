@@ -2,8 +2,8 @@ import {
   COUNTER_RETRANSMITS,
   COUNTER_RST_OUT,
   LINK_SEGMENTATION,
-  TCP_CLOSED,
   TCP_CLOSE_WAIT,
+  TCP_CLOSED,
   TCP_ESTABLISHED,
   TCP_SYN_RECEIVED,
   TCP_SYN_SENT,
@@ -12,16 +12,16 @@ import {
 import { now } from '../state/clock';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
-import { DataMap, SEGMENT_FIN, SentSegment, positionOffset, positionPage } from '../state/datamap';
+import { DataMap, positionOffset, positionPage, SEGMENT_FIN, SentSegment } from '../state/datamap';
 import { linkAt } from '../state/link';
-import { ACK_NONE, ACK_NOW, JOIN_WAIT_ACK, Subflow, inFlight, subflowRanges } from '../state/subflow';
+import { ACK_NONE, ACK_NOW, inFlight, JOIN_WAIT_ACK, Subflow, subflowRanges } from '../state/subflow';
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_PSH, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
 import { finTransmitted } from './close';
 import { synSent } from './handshake';
 import { ackOptions, dataOptions, resetOptions, signalDue, synOptions, thirdAckOptions } from './options-out';
 import { finishPacket, tcpHeaderAt } from './packet-out';
-import { firstLost, sentAgain, sentAppend } from './sent';
 import { currentRto } from './rtt';
+import { firstLost, sentAgain, sentAppend } from './sent';
 import { timersArm } from './timers';
 import { windowField, windowFieldSyn } from './window';
 
@@ -290,16 +290,7 @@ function writeHeader(
   optionsLength: u32,
 ): void {
   const window = connection === null ? 0 : windowField(subflow, connection);
-  writeTcpHeader(
-    header,
-    subflow.localPort,
-    subflow.remotePort,
-    seq,
-    subflow.rcvNxt,
-    flags,
-    window,
-    optionsLength,
-  );
+  writeTcpHeader(header, subflow.localPort, subflow.remotePort, seq, subflow.rcvNxt, flags, window, optionsLength);
 }
 
 function finish(

@@ -16,9 +16,9 @@ import { pageNext } from '../memory/pages';
 import { config } from '../state/config';
 import { count, countBy } from '../state/counters';
 import { isMapped, linkAt } from '../state/link';
+import { storeBe16 } from '../wire/bytes';
 import { checksumFold, checksumFoldPartial, sumBytes, sumOddPiece, sumPseudoHeader } from '../wire/checksum';
 import { PROTOCOL_TCP, writeIpHeader } from '../wire/packet';
-import { storeBe16 } from '../wire/bytes';
 import { TCP_HEADER_BYTES } from '../wire/segment';
 
 /**

@@ -31,5 +31,5 @@ export function rttSample(subflow: Subflow, sample: i64): void {
 /** The timeout with its backoff (RFC 6298 section 5.5), µs. */
 export function currentRto(subflow: Subflow): i64 {
   const shift = min<u32>(subflow.backoff, 16);
-  return min<i64>(<i64>subflow.rto << shift, config(CONFIG_RTO_MAX));
+  return min<i64>((<i64>subflow.rto) << shift, config(CONFIG_RTO_MAX));
 }

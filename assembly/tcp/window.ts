@@ -1,6 +1,6 @@
+import { dsnLt } from '../memory/sequence';
 import { Connection } from '../state/connection';
 import { Subflow } from '../state/subflow';
-import { dsnLt } from '../memory/sequence';
 
 /** The receive window, one for all subflows of a connection (RFC 8684 section 3.3.5). */
 
@@ -18,7 +18,7 @@ export function windowField(subflow: Subflow, connection: Connection): u32 {
     edge = connection.rcvWindowEnd;
   const window = dsnLt(connection.rcvNxt, edge) ? edge - connection.rcvNxt : 0;
   const field = <u32>min<u64>(window >> subflow.rcvShift, 65535);
-  const announced = connection.rcvNxt + (<u64>field << subflow.rcvShift);
+  const announced = connection.rcvNxt + ((<u64>field) << subflow.rcvShift);
   if (dsnLt(connection.rcvWindowEnd, announced)) connection.rcvWindowEnd = announced;
   return field;
 }
