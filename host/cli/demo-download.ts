@@ -41,6 +41,8 @@ const SERVER = '192.0.2.80';
 const PORT = 80;
 /** How often progress is looked at, ms of the network's time. */
 const SAMPLE_TIME = 100;
+/** Looks that a rate is taken over: holes that a retransmission fills make shorter ones jump. */
+const RATE_SAMPLES = 5;
 /** Bytes from one end to the other through no wire at all take longer than this only when something broke. */
 const LIMIT = seconds(3600);
 /** Time both ends have to close when all has arrived. */
@@ -51,7 +53,7 @@ export interface PathProgress {
   readonly path: DemoPath;
   /** Payload that reached the phone by it, bytes. */
   readonly bytes: number;
-  /** The same per second of the last sample, bytes per second. */
+  /** The same per second, over the last half second. */
   readonly rate: number;
   readonly cut: boolean;
 }
@@ -135,7 +137,8 @@ class Download {
   #longestStall = 0;
   #cutDone = false;
   #done = false;
-  #lastSample: { time: number; bytes: Map<string, number> } = { time: 0, bytes: new Map() };
+  /** What had arrived by each path at the last looks, oldest first. */
+  readonly #samples: { time: number; bytes: Map<string, number> }[] = [];
 
   constructor(network: Network, options: DemoOptions, listener: DemoListener) {
     this.#network = network;
@@ -274,9 +277,14 @@ class Download {
     for (const info of client.subflows()) this.#remember(this.#phoneSide, info.localAddress, info);
     for (const info of serving.subflows()) this.#remember(this.#serverSide, info.remoteAddress, info);
     const now = this.#network.now;
-    const passed = (now - this.#lastSample.time) / 1e6;
     const bytes = new Map(PATHS.map(({ name }) => [name as string, this.#phoneSide.get(name)?.bytesReceived ?? 0]));
-    const before = this.#lastSample.bytes;
+    this.#samples.push({ time: now, bytes });
+    if (this.#samples.length > RATE_SAMPLES + 1) this.#samples.shift();
+    const oldest = this.#samples[0];
+    const rate = (path: string): number => {
+      const passed = (now - (oldest?.time ?? now)) / 1e6;
+      return passed > 0 ? ((bytes.get(path) ?? 0) - (oldest?.bytes.get(path) ?? 0)) / passed : 0;
+    };
     this.#listener.progress({
       time: (now - this.#start) / 1e6,
       received: this.#received,
@@ -284,11 +292,10 @@ class Download {
       paths: PATHS.map((path) => ({
         path,
         bytes: bytes.get(path.name) ?? 0,
-        rate: passed > 0 ? ((bytes.get(path.name) ?? 0) - (before.get(path.name) ?? 0)) / passed : 0,
+        rate: rate(path.name),
         cut: this.#wires.get(path.name)?.aToB.cut ?? false,
       })),
     });
-    this.#lastSample = { time: now, bytes };
   }
 
   #remember(side: Map<string, SubflowInfo>, address: string, info: SubflowInfo): void {

@@ -19,7 +19,8 @@ const EXPERTS = [
   'mptcp.connection.missing_algorithm',
   'mptcp.connection.unsupported_algorithm',
   'mptcp.dss.infinite_mapping',
-  'mptcp.dss.missing_mapping',
+  // Without data it complains about acknowledgements of the Linux kernel as well.
+  'mptcp.dss.missing_mapping && tcp.len > 0',
   'tcp.option.len.invalid',
   'tcp.checksum.status == "Bad"',
   'ip.checksum.status == "Bad"',
@@ -74,7 +75,7 @@ describe('a simulation', () => {
       writeFileSync(path, await capture(13));
       const preferences = ['mptcp.analyze_mappings:TRUE', 'tcp.check_checksum:TRUE', 'ip.check_checksum:TRUE'];
       const read = (filter: string): string => {
-        const options = preferences.flatMap((preference) => ['-o', preference]);
+        const options = ['--disable-protocol', 'http', ...preferences.flatMap((preference) => ['-o', preference])];
         const { stdout, stderr, status } = spawnSync('tshark', ['-r', path, '-Y', filter, ...options]);
         expect([status, stderr.toString().replace(/^Running as user.*\n/, '')]).toEqual([0, '']);
         return stdout.toString();

@@ -111,8 +111,9 @@ describe('http over a stack', () => {
       outgoing.on('error', () => undefined);
       await once(outgoing, 'timeout');
       expect(network.now - start).toBeGreaterThanOrEqual(seconds(2));
+      const closed = new Promise((resolve) => outgoing.once('close', resolve));
       outgoing.destroy();
-      await once(outgoing, 'close');
+      await closed;
       listening.close();
     });
   });

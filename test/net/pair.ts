@@ -88,6 +88,9 @@ export async function withPair(
 /** Waits until closed connections are forgotten, then expects the pools to be as they were at the beginning. */
 export async function expectReleased({ network, client, server }: Pair): Promise<void> {
   await network.advance(seconds(400));
+  // The packet sent last is given back when the stack turns again.
+  for (const stack of [client, server]) stack.schedule();
+  await network.advance(0);
   for (const stack of [client, server]) {
     const { pages, pagesFree, pagesPools, ...used } = stack.pools();
     const left = Object.entries(used).filter(([, count]) => count !== 0);
