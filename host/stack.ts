@@ -276,8 +276,8 @@ export class StackBase extends EventEmitter {
   }
 
   /**
-   * Ends the stack: connections are reset, links closed. Sockets that are still open fail with ECONNABORTED.
-   * Calling it again does nothing.
+   * Ends the stack: connections are reset, links closed. Sockets that are still open are destroyed; those that were
+   * connecting fail with ECONNABORTED. Calling it again does nothing.
    */
   close(): void {
     if (this.#closed) return;

@@ -414,8 +414,13 @@ export class Socket extends Duplex implements EventSink {
   }
 
   #onClosed(result: number): void {
-    // Bytes that came before the end are the application's still; those of a closed stack are gone.
-    if (!this.stack.closed) this.#pull();
+    if (this.stack.closed && !this.connecting) {
+      // Whoever closes the stack knows; an error that nobody expects would end the process.
+      this.destroy();
+      return;
+    }
+    // Bytes that came before the end are the application's still.
+    this.#pull();
     if (this.destroyed) return;
     if (result < 0) this.destroy(this.#failure(result, this.connecting ? 'connect' : 'read'));
   }

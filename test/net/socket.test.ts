@@ -389,10 +389,13 @@ describe('a stack', () => {
       const socket = client.connect(80, SERVER);
       await once(socket, 'connect');
       await network.sleep(milliseconds(20));
-      const ends = Promise.all([once(socket, 'error'), once(peers[0] as Socket, 'error'), once(listening, 'close')]);
+      const connecting = server.connect(80, CLIENT);
+      const peer = closed(peers[0] as Socket);
+      const ends = Promise.all([once(socket, 'error'), once(connecting, 'error'), once(listening, 'close')]);
       server.close();
       const [[own], [remote]] = await ends;
       expect([(own as MptcpError).code, (remote as MptcpError).code]).toEqual(['ECONNRESET', 'ECONNABORTED']);
+      expect(await peer).toBe(false);
       expect(() => server.addEndpoint({ address: SERVER, signal: true })).toThrow(/EBADF.*closed/);
       const late = server.connect(80, CLIENT);
       expect(((await once(late, 'error'))[0] as MptcpError).code).toBe('EBADF');
