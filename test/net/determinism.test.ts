@@ -28,11 +28,18 @@ const EXPERTS = [
 ];
 
 /** A download by HTTP over two bad paths, one of which goes away and comes back; returns what the client saw. */
-async function capture(seed: number): Promise<Buffer> {
+async function capture(seed: number, simd?: boolean): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const writer = new PcapngWriter({ write: (bytes) => chunks.push(Buffer.from(bytes)) });
   const wire = { rate: megabits(20), loss: 0.005, jitter: milliseconds(2), reorder: 0.01, duplicate: 0.005 };
-  const { network, client, server, wires } = makePair({ seed, paths: 2, wire, capture: writer });
+  const { network, client, server, wires } = makePair({
+    seed,
+    paths: 2,
+    wire,
+    capture: writer,
+    config: { checksumEnabled: seed % 2 === 1 },
+    ...(simd === undefined ? {} : { simd }),
+  });
   const data = payload(1_000_000);
   await network.run(async () => {
     const http = createServer((_request, response) => {
@@ -66,6 +73,10 @@ describe('a simulation', () => {
     const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
     expect(hash(second)).toBe(hash(first));
     expect(hash(other)).not.toBe(hash(first));
+  });
+
+  it('sends the same packets by both builds of the core', async () => {
+    expect((await capture(21, true)).equals(await capture(21, false))).toBe(true);
   });
 
   it.skipIf(!tshark)('makes captures without a warning about Multipath TCP (needs tshark)', async () => {

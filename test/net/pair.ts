@@ -25,6 +25,8 @@ export interface PairOptions {
   /** Where what the client sees is written down. */
   readonly capture?: PcapngWriter;
   readonly ipv6?: boolean;
+  /** False for the build of the core without SIMD. */
+  readonly simd?: boolean;
 }
 
 /** Two stacks joined by one or more wires, path N with the addresses 10.0.N.1 (server) and 10.0.N.2 (client). */
@@ -37,9 +39,9 @@ export interface Pair {
 
 export function makePair(options: PairOptions = {}): Pair {
   const network = new Network({ seed: options.seed ?? 1 });
-  const memory = options.memory ?? MEMORY;
-  const client = network.host('client', { memory, config: { ...options.config, ...options.clientConfig } });
-  const server = network.host('server', { memory, config: { ...options.config, ...options.serverConfig } });
+  const { memory = MEMORY, simd } = options;
+  const client = network.host('client', { memory, simd, config: { ...options.config, ...options.clientConfig } });
+  const server = network.host('server', { memory, simd, config: { ...options.config, ...options.serverConfig } });
   const wires: Wire[] = [];
   const address = (path: number, host: number): string =>
     options.ipv6 === true ? `fd00:${path}::${host}` : `10.0.${path}.${host}`;
@@ -118,8 +120,13 @@ export function payload(length: number, seed = 7): Buffer {
   return bytes;
 }
 
-export async function readAll(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
+/** Reads to the end. Unlike `for await` it leaves the writing side of a duplex alone. */
+export function readAll(stream: Readable): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', () => resolve(Buffer.concat(chunks)));
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Error('closed before its end')));
+  });
 }

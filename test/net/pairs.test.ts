@@ -17,6 +17,8 @@ interface Scenario {
   readonly wires: Partial<WireCharacteristics>[];
   readonly up: number;
   readonly down: number;
+  /** When both sides write their second halves and end, µs: a connection that is closing joins no more subflows. */
+  readonly pause: number;
 }
 
 function draw(seed: number): Scenario {
@@ -40,11 +42,12 @@ function draw(seed: number): Scenario {
     })),
     up: random.between(0, 120_000),
     down: random.between(1, 200_000),
+    pause: milliseconds(random.between(0, 600)),
   };
 }
 
-/** Sends both ways at once; the bytes must arrive once, in order and completely. */
-async function transfer(scenario: Scenario): Promise<void> {
+/** Sends both ways at once; the bytes must arrive once, in order and completely. Returns how many subflows there were. */
+async function transfer(scenario: Scenario): Promise<number> {
   const { seed, paths, plain, checksum, congestion } = scenario;
   const pair = makePair({ seed, paths, memory: 8 << 20, config: { checksumEnabled: checksum, congestion } });
   const { network, client, server, wires } = pair;
@@ -52,18 +55,25 @@ async function transfer(scenario: Scenario): Promise<void> {
     for (const [index, wire] of wires.entries()) wire.set(scenario.wires[index] ?? {});
     const up = payload(scenario.up, seed + 1);
     const down = payload(scenario.down, seed + 2);
-    await network.run(async () => {
+    const subflows = await network.run(async () => {
       const listening = await listen(server, () => undefined);
       const socket = client.connect({ port: 80, host: SERVER, mptcp: !plain });
       const [peer] = (await once(listening, 'connection')) as [Socket];
-      peer.end(down);
-      socket.end(up);
-      const [atServer, atClient] = await Promise.all([readAll(peer), readAll(socket)]);
+      const arrived = Promise.all([readAll(peer), readAll(socket)]);
+      peer.write(down.subarray(0, down.length / 2));
+      socket.write(up.subarray(0, up.length / 2));
+      await network.sleep(scenario.pause);
+      const total = socket.info()?.subflowsTotal ?? 0;
+      peer.end(down.subarray(down.length / 2));
+      socket.end(up.subarray(up.length / 2));
+      const [atServer, atClient] = await arrived;
       expect(atServer.equals(up)).toBe(true);
       expect(atClient.equals(down)).toBe(true);
       listening.close();
+      return total;
     }, seconds(900));
     await expectReleased(pair);
+    return subflows;
   } finally {
     network.close();
   }
@@ -74,11 +84,19 @@ describe('pairs of stacks under loss, reordering and duplication', () => {
   for (let first = 1; first <= SEEDS; first += step) {
     it(`lose, repeat and exchange no byte: seeds ${first} to ${first + step - 1}`, { timeout: 120_000 }, async () => {
       const failures: unknown[] = [];
+      let joined = 0;
       for (let seed = first; seed < first + step; seed++) {
         const scenario = draw(seed);
-        await transfer(scenario).catch((error: unknown) => failures.push(`${JSON.stringify(scenario)}: ${error}`));
+        await transfer(scenario).then(
+          (subflows) => {
+            if (subflows > 1) joined++;
+          },
+          (error: unknown) => failures.push(`${JSON.stringify(scenario)}: ${error}`),
+        );
       }
       expect(failures).toEqual([]);
+      // Every second seed has two paths; those that end too soon join none.
+      expect(joined).toBeGreaterThan(step / 4);
     });
   }
 });
