@@ -127,5 +127,5 @@ export function synSent(subflow: Subflow): void {
 
 /** True when no further SYN is to be sent. */
 export function synExhausted(subflow: Subflow): bool {
-  return <i64>subflow.synTries >= config(CONFIG_SYN_RETRIES);
+  return <i64>subflow.synTries > config(CONFIG_SYN_RETRIES);
 }
