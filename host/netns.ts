@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A failed `ip`, `sysctl` or other command, with what it said. */
+/** A failed `ip` or other command, with what it said. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   constructor(
@@ -71,9 +71,10 @@ export class NetworkNamespace {
     return command('ip', '-n', this.name, ...args);
   }
 
-  /** Sets a kernel parameter of the namespace. */
+  /** Sets a kernel parameter of the namespace, named as sysctl(8) does. */
   async sysctl(key: string, value: string | number): Promise<void> {
-    await this.exec('sysctl', '-q', '-w', `${key}=${value}`);
+    const path = `/proc/sys/${key.replaceAll('.', '/')}`;
+    await this.exec('sh', '-c', 'printf %s "$2" > "$1"', 'sh', path, String(value));
   }
 
   /** Runs a program inside and gives its standard output. */
