@@ -302,6 +302,10 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_HOP_LIMIT = 31,
   /* 0 or 1, default 1: write 8-byte data sequence numbers; 0 writes 4 bytes */
   MPTCP_WASM_CONFIG_DSN64 = 32,
+  /* 1 to 64, default 1: stacks that share the addresses of one host, each with its own instance; set it before the first connection */
+  MPTCP_WASM_CONFIG_SHARDS = 33,
+  /* 0 to 63, default 0: which of them this is. Tokens and chosen ports are those that leave this remainder when divided by CONFIG_SHARDS */
+  MPTCP_WASM_CONFIG_SHARD = 34,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -362,6 +366,8 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_ACTIVE_OPENS = 26,
   /* connections accepted */
   MPTCP_WASM_COUNTER_PASSIVE_OPENS = 27,
+  /* packets that belonged to another shard */
+  MPTCP_WASM_COUNTER_SHARD_AWAY = 28,
   /* as the kernel's MPTcpExtMPCapableSYNRX */
   MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNRX = 32,
   /* as the kernel's MPTcpExtMPCapableSYNTX */
@@ -814,7 +820,7 @@ int32_t mptcp_endpoint_remove(int32_t id);
 /* The address of receive slot `slot`, RX_SLOT_BYTES long. Returns the address or ERR_INVALID. */
 int32_t mptcp_rx_slot(int32_t slot);
 
-/* Takes the packet of `length` bytes (virtio-net header included) in a receive slot that came by `link`. The slot is free again on return. Returns 0, ERR_INVALID, ERR_MALFORMED, ERR_DROPPED or ERR_NO_MEMORY (the packet was dropped and counted). */
+/* Takes the packet of `length` bytes (virtio-net header included) in a receive slot that came by `link`. The slot is free again on return. Returns 0; with CONFIG_SHARDS above 1, 1 + the number of the shard that this packet must be given to (it is untouched in its slot); ERR_INVALID, ERR_MALFORMED, ERR_DROPPED or ERR_NO_MEMORY (the packet was dropped and counted). */
 int32_t mptcp_ingest(int32_t link, int32_t slot, int32_t length);
 
 /* Makes up to `max` (at most TX_BATCH) packets to send by `link` now. The host sends or drops them before its next call into the module. Returns their number, 0 when there is nothing to send, or ERR_INVALID. */

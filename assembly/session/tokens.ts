@@ -1,6 +1,7 @@
 import { randomU64 } from '../crypto/random';
 import { regionTake } from '../memory/region';
 import { Connection } from '../state/connection';
+import { isOwn } from '../state/shard';
 import { keyToken } from '../wire/keys';
 
 /** Finds the connection of a token (RFC 8684 section 3.2), in a table of chains; tokens are hashes already. */
@@ -21,7 +22,12 @@ export function tokenCreate(connection: Connection): void {
   do {
     connection.localKey = randomU64();
     connection.localToken = keyToken(connection.localKey);
-  } while (connection.localKey == 0 || connection.localToken == 0 || tokenFind(connection.localToken) != 0);
+  } while (
+    connection.localKey == 0 ||
+    connection.localToken == 0 ||
+    !isOwn(connection.localToken) ||
+    tokenFind(connection.localToken) != 0
+  );
   const bucket = buckets + ((<usize>(connection.localToken & mask)) << 2);
   connection.tokenNext = <usize>load<u32>(bucket);
   store<u32>(bucket, <u32>changetype<usize>(connection));

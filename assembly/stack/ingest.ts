@@ -35,6 +35,7 @@ import { OPTION_TIMESTAMPS, options, parseOptions } from '../wire/options';
 import { PROTOCOL_TCP, packet, parsePacket } from '../wire/packet';
 import { parseSegment, segment, TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { replyEcho, replyReset } from './replies';
+import { shardElsewhere } from './shards';
 
 /** A packet's way in: from a receive slot to the subflow it belongs to, or to an answer, or to a counter. */
 
@@ -105,6 +106,8 @@ function ingestTcp(link: Link): i32 {
     }
     subflowDestroy(subflow);
   }
+  const elsewhere = shardElsewhere();
+  if (elsewhere != 0) return elsewhere;
   if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN) return ingestSyn(link);
   replyReset(link, 0);
   return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);

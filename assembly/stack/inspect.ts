@@ -21,6 +21,7 @@ import { listenerPool } from '../state/listener';
 import { inFlight, Subflow, subflowPool } from '../state/subflow';
 import { currentRto } from '../tcp/rtt';
 import { repliesSent, replyPool } from './replies';
+import { awayPool } from './shards';
 import { connectionOf } from './sockets';
 
 /** Fills the records that show the inside. Each is valid until the next call. */
@@ -134,7 +135,8 @@ export function inspectPools(): i32 {
     replyPool.pages +
     smallTablePool.pages +
     middleTablePool.pages +
-    largeTablePool.pages;
+    largeTablePool.pages +
+    awayPool.pages;
   info.connections = connectionPool.live;
   info.subflows = subflowPool.live;
   info.listeners = listenerPool.live;

@@ -33,6 +33,7 @@ import { flowsOpen } from '../tcp/flows';
 import { packetsOutOpen } from '../tcp/packet-out';
 import { ingestOpen } from './ingest';
 import { repliesOpen, repliesSent } from './replies';
+import { shardsOpen } from './shards';
 import { socketsOpen } from './sockets';
 
 /** The stack as a whole: made once, told the time, asked for events. */
@@ -61,6 +62,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   buffersOpen();
   sendersOpen();
   repliesOpen();
+  shardsOpen();
   ingestOpen();
   socketsOpen();
   txRing = regionTake(<usize>TX_BATCH * SIZEOF_TX_DESCRIPTOR);

@@ -25,6 +25,8 @@ import {
   CONFIG_SACK,
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
+  CONFIG_SHARD,
+  CONFIG_SHARDS,
   CONFIG_STALE_LOSS_CNT,
   CONFIG_SYN_RETRIES,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
@@ -41,11 +43,11 @@ import {
 
 const SECOND: i64 = 1000000;
 const DAY: i64 = 86400 * SECOND;
-const KEYS: i32 = 33;
+const KEYS: i32 = 35;
 
-const values: usize = memory.data(33 * 8, 8);
-const lows: usize = memory.data(33 * 8, 8);
-const highs: usize = memory.data(33 * 8, 8);
+const values: usize = memory.data(35 * 8, 8);
+const lows: usize = memory.data(35 * 8, 8);
+const highs: usize = memory.data(35 * 8, 8);
 
 /** Sets every value to its default; `budget` bounds the buffers of one connection. */
 export function configOpen(budget: i64): void {
@@ -82,6 +84,8 @@ export function configOpen(budget: i64): void {
   define(CONFIG_MAP_BYTES, 32768, 536, 65535);
   define(CONFIG_HOP_LIMIT, 64, 1, 255);
   define(CONFIG_DSN64, 1, 0, 1);
+  define(CONFIG_SHARDS, 1, 1, 64);
+  define(CONFIG_SHARD, 0, 0, 63);
 }
 
 export function config(key: i32): i64 {
