@@ -32,9 +32,10 @@ export function rangeAdd(set: RangeSet, start: u64, end: u64): bool {
   let before = changetype<Range>(0);
   let at = changetype<Range>(set.head);
   const tail = changetype<Range>(set.tail);
-  if (set.tail != 0 && tail.end < start) {
+  if (set.tail != 0 && tail.start <= start) {
+    // Mostly bytes arrive behind all others: the last range grows, or a new one follows it.
     before = tail;
-    at = changetype<Range>(0);
+    at = tail.end < start ? changetype<Range>(0) : tail;
   } else {
     while (changetype<usize>(at) != 0 && at.end < start) {
       before = at;

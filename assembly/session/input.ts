@@ -8,6 +8,7 @@ import {
   COUNTER_MPTCP_MPPrioRx,
   COUNTER_MPTCP_MPRstRx,
   COUNTER_MPTCP_SubflowRecover,
+  ERR_ABORTED,
   ERR_RESET,
   FALLBACK_FIRST_DATA,
   FALLBACK_PEER_MP_FAIL,
@@ -20,7 +21,7 @@ import {
 import { congestionAcked, congestionLoss, congestionRecovered } from '../congestion/control';
 import { dsnExtend } from '../memory/sequence';
 import { addressAnnounced, addressesRemoved } from '../paths/manager';
-import { Connection } from '../state/connection';
+import { Connection, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
 import { JOIN_DONE, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
 import { acknowledged, acknowledgedFin, acknowledgedFlight } from '../tcp/ack';
@@ -93,6 +94,11 @@ export function sessionInput(subflow: Subflow): void {
     signals |= takeData(subflow);
     // A FIN closes this subflow only; what it still owes is sent before ours (RFC 8684 section 3.3.3).
     if (connection.multipath != 0 && subflow.finReceived != 0) closeSending(subflow);
+    if (connection.orphaned != 0 && readableBytes(connection) > 0) {
+      // RFC 9293 section 3.6.1: bytes for an application that is gone are answered with a reset.
+      sessionAbort(connection, ERR_ABORTED);
+      return;
+    }
   }
   readyAdd(subflow);
   pushLater(connection);

@@ -253,6 +253,11 @@ function bufferSum(connection: Connection, dsn: u64, length: u32, sum: u64): u64
 }
 
 function mapFor(subflow: Subflow, seq: u32): usize {
+  // New data lies in the last mapping, data in order in the first; only what fills a hole in between has to look.
+  if (seqLe(tailSeq(subflow, seq + 1), seq)) {
+    const last = changetype<ReceiveMap>(subflow.receiveMapTail);
+    return seqLt(seq, last.seq + last.length) ? subflow.receiveMapTail : 0;
+  }
   for (let at = subflow.receiveMapHead; at != 0; at = changetype<ReceiveMap>(at).next) {
     const map = changetype<ReceiveMap>(at);
     if (seqLe(map.seq, seq) && seqLt(seq, map.seq + map.length)) return at;

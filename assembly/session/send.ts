@@ -1,4 +1,5 @@
 import {
+  CONFIG_CLOSE_TIMEOUT,
   CONFIG_MAP_BYTES,
   CONNECTION_CLOSED,
   COUNTER_MPTCP_MPTCPRetrans,
@@ -13,6 +14,7 @@ import {
 import { pageLink, pageNext, pageRelease, pagesFree, pagesTotal, pageTake } from '../memory/pages';
 import { dsnLe, dsnLt, seqLe } from '../memory/sequence';
 import { schedule, subflowRoom } from '../scheduler/schedule';
+import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
@@ -142,6 +144,8 @@ export function dataAcknowledged(connection: Connection, ack: u64, window: u32):
     connection.rtxBackoff = 0;
     connection.rtxAt = 0;
     if (all && connection.finState == 2) connection.finState = 3;
+    // What a closed connection still owes may take its time, as long as it gets on.
+    if (connection.closeAt != 0) connection.closeAt = now() + config(CONFIG_CLOSE_TIMEOUT);
     wakeWriter(connection);
     pushLater(connection);
     sessionArm(connection);
