@@ -252,7 +252,8 @@ function bufferSum(connection: Connection, dsn: u64, length: u32, sum: u64): u64
   return sum;
 }
 
-function mapFor(subflow: Subflow, seq: u32): usize {
+/** The mapping that covers a sequence number of a subflow, or 0. */
+export function mapFor(subflow: Subflow, seq: u32): usize {
   // New data lies in the last mapping, data in order in the first; only what fills a hole in between has to look.
   if (seqLe(tailSeq(subflow, seq + 1), seq)) {
     const last = changetype<ReceiveMap>(subflow.receiveMapTail);

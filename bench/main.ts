@@ -1,0 +1,75 @@
+import { columns } from '../host/cli/transfer-report.js';
+import { BenchUsageError, chooseCases, parseArguments, USAGE } from './arguments.js';
+import { core } from './core/bench.js';
+import { type Bench, type Context, type Measurement, toJson } from './record.js';
+
+const BENCHES: readonly Bench[] = [core];
+
+async function main(): Promise<number> {
+  const args = parseArguments(process.argv.slice(2));
+  if (args.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const cases = chooseCases(
+    BENCHES.flatMap((bench) => bench.cases),
+    args.only,
+  );
+  if (args.list) {
+    for (const { name, description, cases: all } of BENCHES) {
+      console.log(`${name}: ${description}`);
+      for (const each of all) if (cases.has(each)) console.log(`  ${each}`);
+    }
+    return 0;
+  }
+  const { measurements } = await measureAll(cases, args.json);
+  if (args.json) console.log(JSON.stringify(toJson(measurements)));
+  return 0;
+}
+
+/** Runs every bench that has a case wanted. With `quiet` the lines go to stderr. */
+async function measureAll(
+  cases: ReadonlySet<string>,
+  quiet: boolean,
+): Promise<{ measurements: Measurement[]; notes: string[] }> {
+  const say = (line: string): void => (quiet ? console.error(line) : console.log(line));
+  const measurements: Measurement[] = [];
+  const notes: string[] = [];
+  const context: Context = {
+    wants: (name) => cases.has(name),
+    report: (measurement) => {
+      measurements.push(measurement);
+      say(line(measurement));
+    },
+    note: (text) => {
+      notes.push(text);
+      say(`note: ${text}`);
+    },
+  };
+  for (const bench of BENCHES) {
+    if (!bench.cases.some((each) => cases.has(each))) continue;
+    const obstacles = bench.obstacles?.() ?? [];
+    if (obstacles.length > 0) context.note(`${bench.name} is left out: ${obstacles.join('; ')}`);
+    else await bench.run(context);
+  }
+  return { measurements, notes };
+}
+
+function line({ name, value, unit, spread, ratio, ratioSpread, peers, details }: Measurement): string {
+  const against = Object.entries(peers).map(([peer, figure]) => `${peer} ${figure}`);
+  const more = Object.entries(details).map(([key, figure]) => `${key} ${figure}`);
+  const compared =
+    ratio === undefined ? [] : [`ratio ${ratio} ±${Math.round((ratioSpread ?? 0) * 100)} %`, against.join(', ')];
+  const parts = [`${value} ${unit} ±${Math.round(spread * 100)} %`, ...compared, more.join(', ')];
+  return columns([[name.padEnd(36), parts.filter((part) => part !== '').join(' · ')]]).join('');
+}
+
+main().then(
+  // What a failed bench left running must not keep the process alive.
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const known = error instanceof BenchUsageError || (error instanceof Error && error.name === 'Error');
+    console.error(known && error instanceof Error ? `bench: ${error.message}` : error);
+    process.exit(error instanceof BenchUsageError ? 2 : 1);
+  },
+);
