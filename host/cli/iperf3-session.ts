@@ -206,6 +206,8 @@ class Stream {
   stop(): void {
     this.retransmits = this.socket.subflows().reduce((sum, subflow) => sum + subflow.retransmits, 0);
     this.#running = false;
+    // A client that receives reads whole blocks and waits for the rest of one: the end of the stream wakes it.
+    this.socket.end();
   }
 
   /** What was not taken by the end of the test counts for nothing: the connection is cut. */
