@@ -11,7 +11,7 @@ import {
   SubflowInfo,
 } from '../abi';
 import { pagesFree, pagesTotal } from '../memory/pages';
-import { rangePool } from '../memory/ranges';
+import { rangeIndexPool, rangePool } from '../memory/ranges';
 import { wheelArmed } from '../memory/wheel';
 import { largeTablePool, middleTablePool, smallTablePool } from '../session/buffer';
 import { Connection, connectionPool, readableBytes, remoteAddressPool } from '../state/connection';
@@ -130,6 +130,7 @@ export function inspectPools(): i32 {
     segmentPool.pages +
     receiveMapPool.pages +
     rangePool.pages +
+    rangeIndexPool.pages +
     remoteAddressPool.pages +
     noticePool.pages +
     replyPool.pages +
@@ -142,7 +143,7 @@ export function inspectPools(): i32 {
   info.listeners = listenerPool.live;
   info.maps = mapPool.live;
   info.segments = segmentPool.live;
-  info.ranges = rangePool.live;
+  info.ranges = rangePool.live + rangeIndexPool.live;
   info.receiveMaps = receiveMapPool.live;
   info.tables = smallTablePool.live + middleTablePool.live + largeTablePool.live;
   info.timers = wheelArmed();

@@ -91,6 +91,8 @@ export function takeSynOptions(subflow: Subflow): void {
   if ((options.present & OPTION_TIMESTAMPS) == 0) subflow.timestamps = 0;
   const room = min<u32>(ownMss(subflow), peerMss);
   subflow.mss = max<u32>(room - (subflow.timestamps != 0 ? 12 : 0), 48);
+  // RFC 7323 section 4.3: what this side acknowledges first is the SYN.
+  subflow.lastAckSent = subflow.rcvNxt;
   if (subflow.timestamps != 0) {
     subflow.tsRecent = options.tsVal;
     subflow.tsRecentAt = nowMs();

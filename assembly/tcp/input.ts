@@ -53,6 +53,9 @@ export function tcpInput(subflow: Subflow): u32 {
   // First: sequence number (section 3.10.7.4).
   if (!acceptable(subflow)) {
     if (subflow.state == TCP_SYN_RECEIVED && (flags & TCP_FLAG_SYN) != 0 && segment.seq == subflow.irs) {
+      // The peer's answer in a simultaneous open: its SYN again, this time with our SYN acknowledged (section 3.5,
+      // figure 7).
+      if ((flags & TCP_FLAG_ACK) != 0 && segment.ack == subflow.iss + 1) return establish(subflow);
       subflow.synDue = 1;
       readyAdd(subflow);
     } else if ((flags & TCP_FLAG_RST) == 0) {
@@ -79,10 +82,6 @@ export function tcpInput(subflow: Subflow): u32 {
 
   // Fourth: SYN (RFC 5961 section 4.2).
   if ((flags & TCP_FLAG_SYN) != 0) {
-    if (subflow.state == TCP_SYN_RECEIVED && (flags & TCP_FLAG_ACK) != 0 && segment.ack == subflow.iss + 1) {
-      // The peer's answer in a simultaneous open (RFC 9293 section 3.5, figure 7).
-      return establish(subflow);
-    }
     challenge(subflow);
     return 0;
   }
@@ -135,8 +134,9 @@ function synSentInput(subflow: Subflow): u32 {
   if (acknowledges) {
     return establish(subflow);
   }
-  // Simultaneous open.
+  // Simultaneous open. Which of the two keys would be whose in what order RFC 8684 leaves open: plain TCP, as Linux.
   subflow.state = <u8>TCP_SYN_RECEIVED;
+  subflow.synPlain = 1;
   subflow.synDue = 1;
   readyAdd(subflow);
   return 0;

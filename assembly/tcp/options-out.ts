@@ -13,7 +13,7 @@ import {
   SUBFLOW_INITIAL,
   TCP_SYN_SENT,
 } from '../abi';
-import { Range } from '../memory/ranges';
+import { Range, rangeFirst } from '../memory/ranges';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, RemoteAddress } from '../state/connection';
@@ -266,7 +266,7 @@ function sackBlocks(p: usize, subflow: Subflow, room: u32): u32 {
     at = sackBlock(at, subflow, changetype<Range>(recent));
     written++;
   }
-  for (let range = ranges.head; range != 0 && written < blocks; range = changetype<Range>(range).next) {
+  for (let range = rangeFirst(ranges); range != 0 && written < blocks; range = changetype<Range>(range).next) {
     if (range == recent) continue;
     at = sackBlock(at, subflow, changetype<Range>(range));
     written++;

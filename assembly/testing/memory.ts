@@ -6,6 +6,7 @@ import {
   RangeSet,
   rangeAdd,
   rangeClear,
+  rangeFirst,
   rangeGapEnd,
   rangeGapStart,
   rangePool,
@@ -98,7 +99,7 @@ export function setRecentStart(): u64 {
 
 /** The first range, or 0; rangeNext() leads on. */
 export function setHead(): usize {
-  return set.head;
+  return rangeFirst(set);
 }
 
 export function rangeStart(range: usize): u64 {
