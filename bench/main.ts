@@ -1,4 +1,3 @@
-import { columns } from '../host/cli/transfer-report.js';
 import { BenchUsageError, chooseCases, parseArguments, USAGE } from './arguments.js';
 import { core } from './core/bench.js';
 import { type Bench, type Context, type Measurement, toJson } from './record.js';
@@ -61,7 +60,7 @@ function line({ name, value, unit, spread, ratio, ratioSpread, peers, details }:
   const compared =
     ratio === undefined ? [] : [`ratio ${ratio} ±${Math.round((ratioSpread ?? 0) * 100)} %`, against.join(', ')];
   const parts = [`${value} ${unit} ±${Math.round(spread * 100)} %`, ...compared, more.join(', ')];
-  return columns([[name.padEnd(36), parts.filter((part) => part !== '').join(' · ')]]).join('');
+  return `${name.padEnd(32)} ${parts.filter((part) => part !== '').join(' · ')}`;
 }
 
 main().then(

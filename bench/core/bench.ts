@@ -20,7 +20,7 @@ const ROUNDS = 3;
 const WARM_MS = 60;
 const ROUND_MS = 150;
 /** Every path of n carries this part of 1/n at least; else the figure is not one of n subflows. */
-const FAIR = 0.4;
+const FAIR = 0.8;
 
 const SHAPES: readonly Shape[] = SEGMENTS.flatMap((segment) =>
   [false, true].flatMap((checksum) =>

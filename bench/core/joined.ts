@@ -43,10 +43,10 @@ export interface Transfer {
 const PORT = 80;
 const BUDGET = 32 << 20;
 const CHUNK = 1 << 16;
-/** Every path carries so many bytes in a µs of simulated time … */
-const PATH_RATE = 1000;
-/** … and brings acknowledgments back so much later, µs. */
-const PATH_DELAY = 50;
+/** Acknowledgments come back so much later, µs of simulated time … */
+const PATH_DELAY = 20;
+/** … and later still on a path that is ahead of others: by its lead at this rate, bytes in a µs. */
+const LEAD_RATE = 500;
 /** Simulated time passes in steps of at least so many µs, so that packets come in batches as from a device. */
 const STEP = 40;
 /** An acknowledgment has no more bytes. */
@@ -56,8 +56,9 @@ const HANDSHAKE_TURNS = 10_000;
 
 /** Packets on their way back on one path: each waits until its time has come. */
 class ReturnPath {
-  /** When the last segment that was sent is through, µs of simulated time. */
-  busyUntil = 0;
+  /** Bytes that the path carried the other way. */
+  carried = 0;
+  lastDue = 0;
   head = 0;
   tail = 0;
   readonly bytes = new Uint8Array(REPLY_BYTES * REPLIES);
@@ -69,9 +70,9 @@ class ReturnPath {
  * A client that sends and a server that receives, joined by a copy from one memory to the other, in simulated time and
  * in one thread.
  *
- * Each path has a rate and a delay, for without them a scheduler would have no reason to use a second one. So that no
- * payload needs to be stored on the way, segments arrive at once and their acknowledgments wait as long as segment and
- * acknowledgment would have: the sender sees the round-trip times of a queue.
+ * Paths have a delay, for without one a scheduler would have no reason to use a second one. Segments arrive at once,
+ * so that no payload is stored on the way, and their acknowledgments wait as long as both would have. A path that has
+ * carried more than the others looks longer, as it would if its rate were theirs: all carry the same part.
  */
 export class Joined {
   readonly client: Side;
@@ -268,7 +269,7 @@ export class Joined {
       for (let index = 0; index < count; index++) {
         const length = client.copyPacket(index, server.bytes, server.slot);
         if (client.hasPayload(index)) this.#segments++;
-        queue.busyUntil = Math.max(queue.busyUntil, this.#now) + length / PATH_RATE;
+        queue.carried += length;
         server.calls.mptcp_ingest(path, 0, length);
       }
       if (count < TX_BATCH) return;
@@ -278,13 +279,18 @@ export class Joined {
   #collect(path: number): void {
     const { server } = this;
     const queue = this.#paths[path] as ReturnPath;
+    let least = queue.carried;
+    for (const each of this.#paths) least = Math.min(least, each.carried);
+    const delay = PATH_DELAY + (queue.carried - least) / LEAD_RATE;
+    // What is sent later never arrives earlier.
+    queue.lastDue = Math.max(queue.lastDue, this.#now + delay);
     for (;;) {
       const count = server.calls.mptcp_transmit(path, TX_BATCH);
       for (let index = 0; index < count; index++) {
         if (queue.tail - queue.head === REPLIES) throw new Error('too many acknowledgments are on their way');
         const entry = queue.tail++ % REPLIES;
         queue.lengths[entry] = server.copyPacket(index, queue.bytes, entry * REPLY_BYTES);
-        queue.due[entry] = Math.max(queue.busyUntil, this.#now) + PATH_DELAY;
+        queue.due[entry] = queue.lastDue;
       }
       if (count < TX_BATCH) return;
     }
