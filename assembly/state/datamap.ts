@@ -25,8 +25,8 @@ export class DataMap {
 }
 
 /**
- * One segment sent and not yet acknowledged. `prev`/`next` in sequence order; `timePrev`/`timeNext` in the order of the
- * last transmission, without those sacked or lost.
+ * One segment sent and not yet acknowledged. `prev`/`next` in sequence order; `openPrev`/`openNext` the same without
+ * those sacked; `timePrev`/`timeNext` in the order of the last transmission, without those sacked or lost.
  */
 @unmanaged
 export class SentSegment {
@@ -34,6 +34,8 @@ export class SentSegment {
   prev: usize;
   timeNext: usize;
   timePrev: usize;
+  openNext: usize;
+  openPrev: usize;
   map: usize;
   seq: u32;
   /** Octets of sequence space, FIN included. */

@@ -94,6 +94,9 @@ export class Subflow {
   mapNext: usize;
   segmentHead: usize;
   segmentTail: usize;
+  /** Segments not sacked, in sequence order: what a SACK block has to look at. */
+  openHead: usize;
+  openTail: usize;
   /** Segments by time of their last transmission, oldest first (RFC 8985 section 5.2). */
   timeHead: usize;
   timeTail: usize;

@@ -133,15 +133,17 @@ function takeSack(subflow: Subflow): bool {
     const right = sackRight(i);
     if (!seqLt(left, right) || seqLe(right, subflow.sndUna) || seqLt(subflow.sndNxt, right)) continue;
     if (seqLt(left, subflow.sndUna)) continue;
-    let at = subflow.segmentHead;
+    let at = subflow.openHead;
     while (at != 0) {
       const sent = changetype<SentSegment>(at);
       const end = sent.seq + sent.length;
       if (seqLe(right, sent.seq)) break;
-      if ((sent.flags & SEGMENT_SACKED) == 0 && seqLt(left, end)) {
+      let following = sent.openNext;
+      if (seqLt(left, end)) {
         // A large segment is cut where the block begins or ends; the next round meets the other part.
         if (seqLt(sent.seq, left)) {
           if (!sentSplit(subflow, sent, left - sent.seq)) return changed;
+          following = sent.openNext;
         } else {
           if (seqLt(right, end) && !sentSplit(subflow, sent, right - sent.seq)) return changed;
           if (seqLt(sent.seq + sent.length, reached) && sent.transmissions == 1) subflow.reorderingSeen = 1;
@@ -150,7 +152,7 @@ function takeSack(subflow: Subflow): bool {
           changed = true;
         }
       }
-      at = sent.next;
+      at = following;
     }
   }
   return changed;

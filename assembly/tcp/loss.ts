@@ -5,7 +5,7 @@ import { count } from '../state/counters';
 import { SEGMENT_SACKED, SentSegment } from '../state/datamap';
 import { LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT, Subflow } from '../state/subflow';
 import { options } from '../wire/options';
-import { markLost } from './sent';
+import { markLost, sacksForget } from './sent';
 import { SIGNAL_RECOVERY, SIGNAL_TIMEOUT } from './signals';
 
 /** Finds lost segments by the time of their last transmission (RACK, RFC 8985) and by timeout (RFC 6298). */
@@ -72,18 +72,10 @@ export function firstIsLost(subflow: Subflow): u32 {
 export function retransmissionTimeout(subflow: Subflow): u32 {
   // A peer whose first hole is sacked has reneged (RFC 2018 section 8): its SACKs are void.
   const head = changetype<SentSegment>(subflow.segmentHead);
-  const reneged = (head.flags & SEGMENT_SACKED) != 0;
-  let at = subflow.segmentHead;
-  while (at != 0) {
-    const sent = changetype<SentSegment>(at);
-    if (reneged && (sent.flags & SEGMENT_SACKED) != 0) {
-      sent.flags &= ~SEGMENT_SACKED;
-      subflow.sackedBytes -= sent.length;
-    }
-    markLost(subflow, sent);
-    at = sent.next;
-  }
-  subflow.lostHint = subflow.segmentHead;
+  if ((head.flags & SEGMENT_SACKED) != 0) sacksForget(subflow);
+  for (let at = subflow.openHead; at != 0; at = changetype<SentSegment>(at).openNext)
+    markLost(subflow, changetype<SentSegment>(at));
+  subflow.lostHint = subflow.openHead;
   subflow.recovery = LOSS_TIMEOUT;
   subflow.recoveryEnd = subflow.sndNxt;
   if (subflow.backoff < 255) subflow.backoff++;

@@ -5,8 +5,8 @@ import { SEGMENT_FIN, SEGMENT_LOST, SEGMENT_SACKED, SEGMENT_TIMED, SentSegment, 
 import { Subflow } from '../state/subflow';
 
 /**
- * The record of segments in flight: one list in sequence order, and through the same objects one in the order of the
- * last transmission, which loss detection walks.
+ * The record of segments in flight: one list in sequence order, and through the same objects one of those not sacked,
+ * which SACK blocks walk, and one in the order of the last transmission, which loss detection walks.
  */
 
 /** Records the first transmission of [seq, seq + length). Returns 0 when there is no memory: do not send then. */
@@ -25,6 +25,10 @@ export function sentAppend(subflow: Subflow, seq: u32, length: u32, map: usize, 
   else subflow.segmentHead = taken;
   subflow.segmentTail = taken;
   subflow.outstanding += length;
+  sent.openPrev = subflow.openTail;
+  if (subflow.openTail != 0) changetype<SentSegment>(subflow.openTail).openNext = taken;
+  else subflow.openHead = taken;
+  subflow.openTail = taken;
   timeAppend(subflow, sent);
   return taken;
 }
@@ -47,6 +51,7 @@ export function markSacked(subflow: Subflow, sent: SentSegment): void {
     subflow.lostBytes -= sent.length;
   }
   if ((sent.flags & SEGMENT_TIMED) != 0) timeRemove(subflow, sent);
+  openRemove(subflow, sent);
   sent.flags |= SEGMENT_SACKED;
   subflow.sackedBytes += sent.length;
 }
@@ -67,7 +72,7 @@ export function firstLost(subflow: Subflow): usize {
     return 0;
   }
   let at = subflow.lostHint;
-  while (at != 0 && (changetype<SentSegment>(at).flags & SEGMENT_LOST) == 0) at = changetype<SentSegment>(at).next;
+  while (at != 0 && (changetype<SentSegment>(at).flags & SEGMENT_LOST) == 0) at = changetype<SentSegment>(at).openNext;
   subflow.lostHint = at;
   return at;
 }
@@ -77,10 +82,10 @@ export function sentRemoveFirst(subflow: Subflow): void {
   const sent = changetype<SentSegment>(subflow.segmentHead);
   sentShrink(subflow, sent, sent.length);
   if ((sent.flags & SEGMENT_TIMED) != 0) timeRemove(subflow, sent);
+  if ((sent.flags & SEGMENT_SACKED) == 0) openRemove(subflow, sent);
   subflow.segmentHead = sent.next;
   if (sent.next != 0) changetype<SentSegment>(sent.next).prev = 0;
   else subflow.segmentTail = 0;
-  if (subflow.lostHint == changetype<usize>(sent)) subflow.lostHint = sent.next;
   poolFree(segmentPool, changetype<usize>(sent));
 }
 
@@ -109,6 +114,13 @@ export function sentSplit(subflow: Subflow, sent: SentSegment, length: u32): boo
   else subflow.segmentTail = taken;
   sent.next = taken;
   sent.length = length;
+  if ((sent.flags & SEGMENT_SACKED) == 0) {
+    rest.openNext = sent.openNext;
+    rest.openPrev = changetype<usize>(sent);
+    if (sent.openNext != 0) changetype<SentSegment>(sent.openNext).openPrev = taken;
+    else subflow.openTail = taken;
+    sent.openNext = taken;
+  }
   if ((sent.flags & SEGMENT_TIMED) != 0) {
     rest.timeNext = sent.timeNext;
     rest.timePrev = changetype<usize>(sent);
@@ -119,6 +131,19 @@ export function sentSplit(subflow: Subflow, sent: SentSegment, length: u32): boo
   return true;
 }
 
+/** Takes back every SACK: the peer has reneged (RFC 2018 section 8). */
+export function sacksForget(subflow: Subflow): void {
+  subflow.sackedBytes = 0;
+  subflow.openHead = subflow.segmentHead;
+  subflow.openTail = subflow.segmentTail;
+  for (let at = subflow.segmentHead; at != 0; at = changetype<SentSegment>(at).next) {
+    const sent = changetype<SentSegment>(at);
+    sent.flags &= ~SEGMENT_SACKED;
+    sent.openNext = sent.next;
+    sent.openPrev = sent.prev;
+  }
+}
+
 /** Forgets everything in flight: the subflow is over. */
 export function sentClear(subflow: Subflow): void {
   while (subflow.segmentHead != 0) {
@@ -127,6 +152,8 @@ export function sentClear(subflow: Subflow): void {
     poolFree(segmentPool, sent);
   }
   subflow.segmentTail = 0;
+  subflow.openHead = 0;
+  subflow.openTail = 0;
   subflow.timeHead = 0;
   subflow.timeTail = 0;
   subflow.lostHint = 0;
@@ -139,6 +166,17 @@ function sentShrink(subflow: Subflow, sent: SentSegment, count: u32): void {
   subflow.outstanding -= count;
   if ((sent.flags & SEGMENT_SACKED) != 0) subflow.sackedBytes -= count;
   if ((sent.flags & SEGMENT_LOST) != 0) subflow.lostBytes -= count;
+}
+
+function openRemove(subflow: Subflow, sent: SentSegment): void {
+  // A hint may stand on what is sacked now; the next open segment is not before it.
+  if (subflow.lostHint == changetype<usize>(sent)) subflow.lostHint = sent.openNext;
+  if (sent.openPrev != 0) changetype<SentSegment>(sent.openPrev).openNext = sent.openNext;
+  else subflow.openHead = sent.openNext;
+  if (sent.openNext != 0) changetype<SentSegment>(sent.openNext).openPrev = sent.openPrev;
+  else subflow.openTail = sent.openPrev;
+  sent.openNext = 0;
+  sent.openPrev = 0;
 }
 
 function timeAppend(subflow: Subflow, sent: SentSegment): void {
