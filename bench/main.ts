@@ -1,8 +1,9 @@
 import { BenchUsageError, chooseCases, parseArguments, USAGE } from './arguments.js';
 import { core } from './core/bench.js';
+import { micro } from './micro/bench.js';
 import { type Bench, type Context, type Measurement, toJson } from './record.js';
 
-const BENCHES: readonly Bench[] = [core];
+const BENCHES: readonly Bench[] = [core, micro];
 
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));

@@ -36,7 +36,7 @@ export async function buildLoops(): Promise<NativePeer> {
   const output = join(ROOT, 'build', 'peers', 'loops');
   await mkdir(dirname(output), { recursive: true });
   const source = join(ROOT, 'bench', 'peers', 'c', 'loops.c');
-  return built(output, 'C', 'cc', ['-std=c11', '-O3', '-march=native', '-Wall', '-Werror', '-o', output, source]);
+  return built(output, 'C', 'cc', ['-std=c11', '-O3', '-Wall', '-Werror', '-o', output, source]);
 }
 
 async function built(path: string, name: string, program: string, args: readonly string[]): Promise<NativePeer> {
