@@ -16,6 +16,7 @@ import {
   LINK_VNET_HEADER,
   RX_SLOT_BYTES,
   RX_SLOTS,
+  TCP_SYN_RECEIVED,
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
   VNET_HEADER_BYTES,
@@ -81,7 +82,7 @@ export function ingest(linkIndex: i32, slot: i32, length: i32): i32 {
   if (bad != 0) return dropped(ERR_MALFORMED, bad);
   if (segmentSize != 0) segment.segmentSize = segmentSize;
   if (!parseOptions(segment.options, segment.optionsLength)) count(COUNTER_DROP_TCP_OPTIONS);
-  return ingestTcp(link);
+  return ingestTcp(link, linkIndex);
 }
 
 function ingestIcmp(link: Link): i32 {
@@ -91,12 +92,11 @@ function ingestIcmp(link: Link): i32 {
   return 0;
 }
 
-function ingestTcp(link: Link): i32 {
+function ingestTcp(link: Link, linkIndex: i32): i32 {
   const found = flowFind(packet.dstHi, packet.dstLo, segment.dstPort, packet.srcHi, packet.srcLo, segment.srcPort);
   if (found != 0) {
     const subflow = changetype<Subflow>(found);
-    if (subflow.state == TCP_SYN_SENT && (segment.flags & TCP_FLAG_ACK) != 0 && segment.ack != subflow.iss + 1) {
-      // RFC 9293 section 3.10.7.3: an ACK of something else is answered with RST.
+    if (acknowledgesOther(subflow)) {
       replyReset(link, 0);
       return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
     }
@@ -108,17 +108,28 @@ function ingestTcp(link: Link): i32 {
   }
   const elsewhere = shardElsewhere();
   if (elsewhere != 0) return elsewhere;
-  if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN) return ingestSyn(link);
+  if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN) return ingestSyn(link, linkIndex);
   replyReset(link, 0);
   return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
 }
 
-/** A SYN for no subflow: MP_JOIN goes to the connection of its token, any other to a listener. */
-function ingestSyn(link: Link): i32 {
-  // Answers leave by the link that has the address they come from.
-  const home = linkOfAddress(packet.dstHi, packet.dstLo);
+/**
+ * RFC 9293 sections 3.10.7.3 and 3.10.7.4: while a SYN waits for its ACK, an ACK of something else is answered with RST,
+ * and the handshake goes on.
+ */
+function acknowledgesOther(subflow: Subflow): bool {
+  if ((segment.flags & TCP_FLAG_ACK) == 0 || segment.ack == subflow.iss + 1) return false;
+  if (subflow.state == TCP_SYN_SENT) return true;
+  return subflow.state == TCP_SYN_RECEIVED && (segment.flags & TCP_FLAG_RST) == 0;
+}
+
+/**
+ * A SYN for no subflow: MP_JOIN goes to the connection of its token, any other to a listener. The subflow answers by the
+ * link that the SYN came by: with one address here and two paths to it, that is what tells the paths apart.
+ */
+function ingestSyn(link: Link, linkIndex: i32): i32 {
   if ((options.mptcp & (1 << SUBTYPE_JOIN)) != 0 && options.joinLength == 12) {
-    if (passiveJoin(home)) return 0;
+    if (passiveJoin(linkIndex)) return 0;
     replyReset(link, joinRefusal());
     return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
   }
@@ -129,13 +140,15 @@ function ingestSyn(link: Link): i32 {
   }
   const listener = changetype<Listener>(at);
   if (listener.pending >= listener.backlog) return dropped(ERR_DROPPED, COUNTER_DROP_BACKLOG);
-  if (!passiveOpen(listener, home)) return dropped(ERR_NO_MEMORY, COUNTER_DROP_NO_MEMORY);
+  if (!passiveOpen(listener, linkIndex)) return dropped(ERR_NO_MEMORY, COUNTER_DROP_NO_MEMORY);
   return 0;
 }
 
 /** RFC 6191: a SYN with a newer timestamp or sequence number may take the place of a connection in TIME-WAIT. */
 function reopens(subflow: Subflow): bool {
   if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) != TCP_FLAG_SYN) return false;
+  // With nobody to take the SYN it would only end TIME-WAIT early.
+  if (listenerFor(packet.dstHi, packet.dstLo, segment.dstPort) == 0) return false;
   if (subflow.timestamps != 0 && (options.present & OPTION_TIMESTAMPS) != 0)
     return <i32>(options.tsVal - subflow.tsRecent) > 0;
   return seqLt(subflow.rcvNxt, segment.seq);
