@@ -147,7 +147,10 @@ export class Core {
     return this.#exports.mptcp_endpoint_remove(id);
   }
 
-  /** Gives the core the packet in a receive slot. Below zero it was dropped and counted. */
+  /**
+   * Gives the core the packet in a receive slot. Below zero it was dropped and counted; above zero it is untouched in
+   * its slot and for the shard of that number less 1.
+   */
   ingest(link: number, slot: number, length: number): number {
     return this.#exports.mptcp_ingest(link, slot, length);
   }

@@ -10,6 +10,7 @@ import {
   ERR_ABORTED,
   ERR_ADDRESS_IN_USE,
   ERR_ADDRESS_NOT_AVAILABLE,
+  ERR_INVALID,
   EVENT_CLOSED,
   LINK_CHECKSUM,
   LINK_SEGMENTATION,
@@ -35,7 +36,15 @@ export interface StackBaseOptions {
   readonly seed: Uint8Array;
   readonly clock: Clock;
   readonly config?: Config | undefined;
+  /** Needed where the setting `shards` is above 1; without it packets for other shards are dropped. */
+  readonly handOver?: HandOver | undefined;
 }
+
+/**
+ * Gives a packet, as link number `link` brought it, to another shard of the same host, which takes it with
+ * {@link StackBase.takeOver}. Must finish with the bytes before it returns. Returns false when the packet is lost.
+ */
+export type HandOver = (link: number, shard: number, packet: Uint8Array) => boolean;
 
 /** What a link has on this host. */
 export interface LinkOptions {
@@ -86,7 +95,7 @@ export interface EventSink {
 }
 
 /** Packets one turn reads from one link, and sends by it, before the application and other links have their turn. */
-const RECEIVE_BUDGET = 128;
+const RECEIVE_BUDGET = 1024;
 const TRANSMIT_BUDGET = 4 * TX_BATCH;
 /** Rounds of events and answers in one turn; what is left is the next turn's. */
 const ROUNDS = 4;
@@ -106,6 +115,7 @@ export class StackBase extends EventEmitter {
   readonly #links: StackLink[] = [];
   readonly #endpoints = new Map<number, Endpoint>();
   readonly #sinks = new Map<number, EventSink>();
+  readonly #handOver: HandOver | undefined;
   #closed = false;
   #turning = false;
   #again = false;
@@ -121,6 +131,7 @@ export class StackBase extends EventEmitter {
     super();
     this.name = options.name;
     this.clock = options.clock;
+    this.#handOver = options.handOver;
     this.core = new Core({ module: options.module, memory: options.memory, seed: options.seed });
     this.core.time(this.clock.now());
     for (const [name, value] of Object.entries(options.config ?? {})) this.#set(name, value);
@@ -268,6 +279,17 @@ export class StackBase extends EventEmitter {
   /** Counters of the stack since it was made, by name. */
   counters(): Record<CounterName, number> {
     return this.core.counters();
+  }
+
+  /**
+   * Takes a packet that another shard was brought by its queue of link number `link`. Returns 0; below zero an ERR_
+   * value, the packet was dropped and counted; above zero 1 + the shard it should have gone to instead.
+   */
+  takeOver(link: number, packet: Uint8Array): number {
+    const slot = this.core.slots[0];
+    if (this.#closed || slot === undefined || packet.length > slot.length) return ERR_INVALID;
+    slot.set(packet);
+    return this.#ingest(link, 0, packet.length);
   }
 
   /** What is in use of the memory budget. */
@@ -441,13 +463,11 @@ export class StackBase extends EventEmitter {
     },
     memoryBase: (base) => this.core.memoryBase(base),
     ingest: (link, slot, length) => {
-      if (this.#closed) return 0;
-      // Within a turn the time is set already; a link that pushes begins one with its packet.
-      if (!this.#turning) {
-        this.core.time(this.clock.now());
-        this.schedule();
-      }
-      return this.core.ingest(link, slot, length);
+      if (this.#closed) return true;
+      const result = this.#ingest(link, slot, length);
+      if (result <= 0) return result === 0;
+      const packet = this.core.slots[slot]?.subarray(0, length);
+      return packet !== undefined && this.#handOver?.(link, result - 1, packet) === true;
     },
     fail: (entry, error) => {
       if (this.#closed || !this.#links.includes(entry)) return;
@@ -456,6 +476,15 @@ export class StackBase extends EventEmitter {
       this.emit('linkError', entry.link, error);
     },
   };
+
+  #ingest(link: number, slot: number, length: number): number {
+    // Within a turn the time is set already; a packet that comes outside of one begins it.
+    if (!this.#turning) {
+      this.core.time(this.clock.now());
+      this.schedule();
+    }
+    return this.core.ingest(link, slot, length);
+  }
 
   #set(name: string, value: unknown): void {
     const setting = encodeSetting(name, value);
@@ -482,7 +511,8 @@ interface PortHooks {
   now(): number;
   wake(): void;
   memoryBase(base: bigint): void;
-  ingest(link: number, slot: number, length: number): number;
+  /** False when the packet was dropped. */
+  ingest(link: number, slot: number, length: number): boolean;
   fail(entry: StackLink, error: Error): void;
 }
 
@@ -515,7 +545,7 @@ class StackLink implements LinkPort {
   ingest(slot: number, length: number): void {
     this.packetsIn++;
     this.bytesIn += length;
-    if (this.#hooks.ingest(this.number, slot, length) < 0) this.dropsIn++;
+    if (!this.#hooks.ingest(this.number, slot, length)) this.dropsIn++;
   }
 
   wake(): void {

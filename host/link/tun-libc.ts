@@ -6,8 +6,10 @@ import { AF_INET6 } from './tun-netlink.js';
 
 /** Flags and request numbers of `<linux/if_tun.h>` and `<sched.h>`, the same on every architecture Node runs on. */
 export const IFF_TUN = 0x0001;
+export const IFF_MULTI_QUEUE = 0x0100;
 export const IFF_NO_PI = 0x1000;
 export const IFF_VNET_HDR = 0x4000;
+export const IFF_TUN_EXCL = 0x8000;
 export const TUN_F_CSUM = 0x01;
 export const TUN_F_TSO4 = 0x02;
 export const TUN_F_TSO6 = 0x04;
@@ -57,7 +59,7 @@ export interface TunSystem {
   /** Opens a file; `flags` are those of `fs.constants`. */
   open(path: string, flags: number): number;
   close(descriptor: number): void;
-  /** TUNSETIFF: attaches the descriptor to a new device; returns the name the kernel chose. */
+  /** TUNSETIFF: makes the descriptor a queue of a new or known device; returns the name the kernel chose. */
   createDevice(descriptor: number, name: string, flags: number): string;
   setVnetHeaderSize(descriptor: number, bytes: number): void;
   setOffload(descriptor: number, flags: number): void;

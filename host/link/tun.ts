@@ -2,8 +2,10 @@ import { constants } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import type { Link, LinkPort, OutgoingPacket } from './link.js';
 import {
+  IFF_MULTI_QUEUE,
   IFF_NO_PI,
   IFF_TUN,
+  IFF_TUN_EXCL,
   IFF_VNET_HDR,
   linuxSystem,
   type ReadablePoll,
@@ -47,6 +49,12 @@ export interface TunOptions {
    * packets cross the border. Default false.
    */
   offload?: boolean;
+  /**
+   * For a device of several queues, over which the kernel spreads flows: `first` makes the device, `further` opens one
+   * more queue of a device made so, which has its addresses and mtu already. All queues need the same `offload`. The
+   * device lives until its last queue is closed. Default: a device of one queue.
+   */
+  queue?: 'first' | 'further';
 }
 
 /** Why a TUN device could not be opened or failed. */
@@ -69,7 +77,7 @@ export class TunError extends Error {
  * @throws {TunError} saying what is missing: Linux, a privilege, the device file, a free name, a good option.
  */
 export function openTun(options: TunOptions, system?: TunSystem): TunLink {
-  const { name, mtu = MTU_DEFAULT, addresses = [], netns, offload = false } = options;
+  const { name, mtu = MTU_DEFAULT, addresses = [], netns, offload = false, queue } = options;
   const platform = system?.platform ?? process.platform;
   if (platform !== 'linux') {
     throw new TunError(
@@ -78,6 +86,12 @@ export function openTun(options: TunOptions, system?: TunSystem): TunLink {
     );
   }
   checkName(name);
+  if (queue !== undefined && name.includes('%')) {
+    throw new TunError(
+      `TUN link ${name}: a device of several queues needs a name without "%d" to find it by`,
+      'EINVAL',
+    );
+  }
   if (netns !== undefined) checkNamespaceName(name, netns);
   const calls = system ?? linuxSystem();
   const parsed = addresses.map((address) => {
@@ -94,7 +108,9 @@ export function openTun(options: TunOptions, system?: TunSystem): TunLink {
   return inNamespace(calls, name, netns, () => {
     const descriptor = openDevice(calls, name);
     try {
-      const flags = IFF_TUN | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0);
+      const flags = IFF_TUN | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0) | queueFlags(queue);
+      // TUNSETIFF would make the device that it does not find.
+      if (queue === 'further') explained(name, netns, () => calls.interfaceIndex(name));
       const given = explained(name, netns, () => calls.createDevice(descriptor, name, flags));
       if (offload) {
         explained(name, netns, () => {
@@ -102,10 +118,12 @@ export function openTun(options: TunOptions, system?: TunSystem): TunLink {
           calls.setOffload(descriptor, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
         });
       }
-      const index = explained(name, netns, () => calls.interfaceIndex(given));
-      request(calls, given, `set mtu ${mtu} and bring it up`, linkUpRequest(index, mtu));
-      for (const { text, address } of parsed) {
-        request(calls, given, `add address ${text}`, addAddressRequest(index, address));
+      if (queue !== 'further') {
+        const index = explained(name, netns, () => calls.interfaceIndex(given));
+        request(calls, given, `set mtu ${mtu} and bring it up`, linkUpRequest(index, mtu));
+        for (const { text, address } of parsed) {
+          request(calls, given, `add address ${text}`, addAddressRequest(index, address));
+        }
       }
       return new TunLink(calls, descriptor, given, mtu, offload, netns);
     } catch (error) {
@@ -115,7 +133,7 @@ export function openTun(options: TunOptions, system?: TunSystem): TunLink {
   });
 }
 
-/** One TUN device: whole IP packets, read straight into the memory of the core. Made by {@link openTun}. */
+/** One TUN device, or a queue of one: whole IP packets, read straight into the memory of the core. Made by {@link openTun}. */
 export class TunLink implements Link {
   readonly vnetHeader: boolean;
   readonly checksumOffload: boolean;
@@ -226,6 +244,11 @@ function checkName(name: string): void {
   }
 }
 
+function queueFlags(queue: TunOptions['queue']): number {
+  if (queue === undefined) return 0;
+  return queue === 'first' ? IFF_MULTI_QUEUE | IFF_TUN_EXCL : IFF_MULTI_QUEUE;
+}
+
 function checkNamespaceName(link: string, netns: string): void {
   if (netns === '' || netns === '.' || netns === '..' || /[/\0]/.test(netns)) {
     throw new TunError(`TUN link ${link}: "${netns}" is no network namespace name; see "ip netns list"`, 'EINVAL');
@@ -272,7 +295,10 @@ function explained<T>(name: string, netns: string | undefined, call: () => T): T
     const reasons: Record<string, string> = {
       EPERM: 'the capability CAP_NET_ADMIN is missing; run as root, or grant it with "setcap cap_net_admin+ep" to node',
       EBUSY: 'the name is in use by another program; close it or choose another name',
-      EINVAL: 'the name belongs to a device that is no TUN device of one queue; choose another name',
+      EINVAL:
+        'the name belongs to what is no TUN device, or to one opened with another number of queues; choose another name',
+      ENODEV: 'there is no such device to open one more queue of; open its first queue first',
+      E2BIG: 'the device has all the queues the kernel allows; use fewer',
       ENFILE: 'every number for "%d" is in use; remove a device or choose another name',
     };
     const reason = reasons[error.code] ?? 'unexpected';

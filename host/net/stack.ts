@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Clock, RealClock } from '../clock.js';
 import type { Config } from '../config.js';
 import { loadModule } from '../module.js';
-import { StackBase } from '../stack.js';
+import { type HandOver, StackBase } from '../stack.js';
 import type { ConnectArguments, ConnectOptions } from './connect-options.js';
 import { type ListenArguments, Server, type ServerOptions } from './server.js';
 import { Socket } from './socket.js';
@@ -19,6 +19,8 @@ export interface StackOptions {
   readonly config?: Config | undefined;
   /** False for the build without SIMD, true for the one with; default what the runtime can. */
   readonly simd?: boolean | undefined;
+  /** Gives packets to other shards; needed where the setting `shards` is above 1. */
+  readonly handOver?: HandOver | undefined;
 }
 
 const MEMORY = 64 * 1024 * 1024;
@@ -33,6 +35,7 @@ export class Stack extends StackBase {
       seed: options.seed ?? randomBytes(32),
       clock: options.clock ?? new RealClock(),
       config: options.config,
+      handOver: options.handOver,
     });
   }
 
