@@ -34,8 +34,7 @@ export interface Rounds {
 export function measurement(rounds: Rounds): Measurement {
   const { name, unit, better, ours, peers = {}, details = {} } = rounds;
   const [first] = Object.values(peers);
-  const quotients =
-    first === undefined ? undefined : better === 'larger' ? ratios(ours, first) : ratios(first, ours);
+  const quotients = first === undefined ? undefined : better === 'larger' ? ratios(ours, first) : ratios(first, ours);
   return {
     name,
     value: significant(median(ours)),

@@ -70,7 +70,7 @@ export function parseLoop(length: u32, times: u32): u32 {
 export function dssLoop(times: u32): u32 {
   let written: u32 = 0;
   for (let i: u32 = 0; i < times; i++) {
-    written += writeDss(area + ((i & 15) << 5), 15, <u64>i << 8, <u64>i << 9, i, SEGMENT, 0, false);
+    written += writeDss(area + ((i & 15) << 5), 15, (<u64>i) << 8, (<u64>i) << 9, i, SEGMENT, 0, false);
   }
   return written + load<u32>(area + 8);
 }
@@ -83,7 +83,7 @@ export function checksumLoop(length: u32, times: u32): u32 {
 
 export function tokenLoop(times: u32): u32 {
   let seen: u32 = 0;
-  for (let i: u32 = 0; i < times; i++) seen += keyToken((<u64>seen << 32) | i);
+  for (let i: u32 = 0; i < times; i++) seen += keyToken(((<u64>seen) << 32) | i);
   return seen;
 }
 
@@ -131,7 +131,7 @@ export function reassemblyLoop(count: u32, times: u32): u32 {
   let seen: u32 = 0;
   for (let i: u32 = 0; i < times; i++) {
     for (let k: u32 = 0; k < count; k++) {
-      const start = <u64>load<u32>(area + (<usize>k << 2)) * (2 * SEGMENT) + SEGMENT;
+      const start = <u64>load<u32>(area + ((<usize>k) << 2)) * (2 * SEGMENT) + SEGMENT;
       if (!rangeAdd(ranges, start, start + SEGMENT)) return 0;
     }
     seen = ranges.count;
@@ -191,7 +191,7 @@ export function flowsSetUp(count: u32): i32 {
 export function flowLoop(times: u32): u32 {
   let found: u32 = 0;
   for (let i: u32 = 0; i < times; i++) {
-    const index = load<u32>(area + (<usize>(i & 0xffff) << 2));
+    const index = load<u32>(area + ((<usize>(i & 0xffff)) << 2));
     const at = flowFind(0, 0xffff0a000001, 443, 0, 0xffff0b000000 + <u64>(index >> 8), 1024 + (index & 255));
     found += at != 0 ? 1 : 0;
   }

@@ -84,7 +84,9 @@ async function measure(shape: Shape, smoltcp: NativePeer, context: Context): Pro
   const shares = ours.flatMap((transfer) => transfer.shares);
   const least = Math.min(...shares);
   if (shares.length !== paths * ROUNDS || least < FAIR / paths) {
-    throw new Error(`${name}: a subflow carried ${significant(least * 100)} % only; the figure would not be one of ${paths}`);
+    throw new Error(
+      `${name}: a subflow carried ${significant(least * 100)} % only; the figure would not be one of ${paths}`,
+    );
   }
   const rates = ours.map(({ bytes, seconds }) => gigabits(bytes, seconds));
   context.report(

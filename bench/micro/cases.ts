@@ -93,7 +93,8 @@ const dss: MicroCase = {
       ours: loop(5000, dssLoop),
       typescript: loop(5000, (times) => {
         let written = 0;
-        for (let i = 0; i < times; i++) written += writeDss(view, (i & 15) << 5, i >>> 24, i << 8, i >>> 23, i << 9, i, 1448);
+        for (let i = 0; i < times; i++)
+          written += writeDss(view, (i & 15) << 5, i >>> 24, i << 8, i >>> 23, i << 9, i, 1448);
         return written + view.getUint32(8);
       }),
     };

@@ -171,10 +171,7 @@ export class PeerFlows {
     let flow = this.#buckets[this.#bucket(local, localPort, remote, remotePort)];
     while (
       flow !== undefined &&
-      (flow.remotePort !== remotePort ||
-        flow.remote !== remote ||
-        flow.localPort !== localPort ||
-        flow.local !== local)
+      (flow.remotePort !== remotePort || flow.remote !== remote || flow.localPort !== localPort || flow.local !== local)
     ) {
       flow = flow.next;
     }
