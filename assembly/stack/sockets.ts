@@ -30,7 +30,7 @@ import { activeOpen } from '../session/open';
 import { pushLater, reservedAddress, sendCommit, sendReserve } from '../session/send';
 import { config, configCheck, configKnown, configStore } from '../state/config';
 import { Connection, connectionPool, readableBytes } from '../state/connection';
-import { eventsForgetListener, eventsRelease } from '../state/events';
+import { eventsForget, eventsForgetListener, eventsRelease } from '../state/events';
 import { isMapped, linkOfAddress, linkToDestination, sourceAddress } from '../state/link';
 import { Listener, listenerFirst, listenerInsert, listenerPool, listenerRemove } from '../state/listener';
 import { canCarryData, Subflow } from '../state/subflow';
@@ -225,6 +225,7 @@ export function close(handle: i32): i32 {
 export function abort(handle: i32): i32 {
   const connection = connectionOf(handle);
   if (connection === null) return ERR_HANDLE;
+  eventsForget(connection);
   connection.orphaned = 1;
   sessionAbort(connection, ERR_ABORTED);
   return 0;

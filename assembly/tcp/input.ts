@@ -90,11 +90,8 @@ export function tcpInput(subflow: Subflow): u32 {
   if ((flags & TCP_FLAG_ACK) == 0) return 0;
   let signals: u32 = SIGNAL_VALID;
   if (subflow.state == TCP_SYN_RECEIVED) {
-    if (segment.ack != subflow.iss + 1) {
-      subflow.rstDue = 1;
-      readyAdd(subflow);
-      return 0;
-    }
+    // The stack answers with RST, as for a segment of no connection.
+    if (segment.ack != subflow.iss + 1) return 0;
     signals |= establish(subflow);
   } else if (seqLt(subflow.sndNxt, segment.ack)) {
     // It acknowledges what was never sent.

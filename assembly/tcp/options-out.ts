@@ -11,6 +11,7 @@ import {
   COUNTER_MPTCP_RmAddrTx,
   SUBFLOW_BACKUP_LOCAL,
   SUBFLOW_INITIAL,
+  TCP_SYN_RECEIVED,
   TCP_SYN_SENT,
 } from '../abi';
 import { Range, rangeFirst } from '../memory/ranges';
@@ -140,6 +141,8 @@ export function dataOptions(p: usize, subflow: Subflow, connection: Connection, 
 /** A segment without bytes: one address signal, or DATA_ACK, DATA_FIN and SACK blocks as they fit. */
 export function ackOptions(p: usize, subflow: Subflow, connection: Connection | null): u32 {
   let at: u32 = 0;
+  // Before the third ACK with its keys or HMAC there is nothing to tell of the data sequence.
+  if (subflow.state == TCP_SYN_RECEIVED) connection = null;
   if (connection !== null && connection.multipath != 0) {
     const signal = signalOptions(p, subflow, connection);
     if (signal != 0) return signal;

@@ -487,7 +487,11 @@ function join(parts: Uint8Array[]): Uint8Array {
 }
 
 function text(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}` : part)) ?? 'not there';
+  const plain = (_: string, part: unknown): unknown => {
+    if (part instanceof Uint8Array) return `${part.length} bytes`;
+    return typeof part === 'bigint' ? `${part}` : part;
+  };
+  return JSON.stringify(value, plain) ?? 'not there';
 }
 
 function show(packet: TcpPacket, peer?: Peer): string {
