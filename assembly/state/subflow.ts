@@ -76,6 +76,8 @@ export class Subflow {
   prioDue: u8;
   /** MP_FAIL is owed. */
   failDue: u8;
+  /** 1 while the first lost segment is to be sent again whatever the congestion window says. */
+  resendDue: u8;
 
   // Sending.
   iss: u32;

@@ -1,4 +1,5 @@
 import {
+  CONFIG_CLOSE_TIMEOUT,
   CONFIG_TIME_WAIT,
   COUNTER_RST_IN,
   TCP_CLOSE_WAIT,
@@ -73,6 +74,10 @@ export function resetDue(subflow: Subflow, reason: u8): void {
   subflow.rstDue = 1;
   subflow.rstReason = reason;
   readyAdd(subflow);
+  // A link that is down may never take it.
+  if (subflow.stateAt != 0) return;
+  subflow.stateAt = now() + config(CONFIG_CLOSE_TIMEOUT);
+  timersArm(subflow);
 }
 
 /** RFC 9293 section 3.10.7.4 for TIME-WAIT; RFC 1337: an RST does not end it. */

@@ -65,6 +65,8 @@ export function detectLoss(subflow: Subflow): u32 {
 export function firstIsLost(subflow: Subflow): u32 {
   if (subflow.segmentHead == 0) return 0;
   markLost(subflow, changetype<SentSegment>(subflow.segmentHead));
+  // RFC 6582 section 3.2, steps 3 and 5.
+  subflow.resendDue = 1;
   return enterRecovery(subflow);
 }
 
@@ -89,6 +91,8 @@ function enterRecovery(subflow: Subflow): u32 {
   if (subflow.recovery != LOSS_OPEN) return 0;
   subflow.recovery = LOSS_RECOVERY;
   subflow.recoveryEnd = subflow.sndNxt;
+  // RFC 6675 section 5, step 4.3.
+  subflow.resendDue = 1;
   count(COUNTER_FAST_RETRANSMITS);
   return SIGNAL_RECOVERY;
 }

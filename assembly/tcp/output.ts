@@ -84,13 +84,18 @@ export function hasOutput(subflow: Subflow): bool {
 function nextAction(subflow: Subflow): i32 {
   if (subflow.rstDue != 0) return OUT_RST;
   const state = subflow.state;
-  if (state == TCP_SYN_SENT || state == TCP_SYN_RECEIVED) return subflow.synDue != 0 ? OUT_SYN : OUT_NONE;
+  if (state == TCP_SYN_SENT || state == TCP_SYN_RECEIVED) {
+    if (subflow.synDue != 0) return OUT_SYN;
+    // RFC 9293 section 3.10.7.4: what does not fit is answered with an ACK already here.
+    return state == TCP_SYN_RECEIVED && subflow.ackDue == ACK_NOW ? OUT_ACK : OUT_NONE;
+  }
   if (state == TCP_CLOSED) return OUT_NONE;
   if (state != TCP_TIME_WAIT) {
     const flight = inFlight(subflow);
     const lost = firstLost(subflow);
     if (lost != 0) {
-      if (flight == 0 || flight + changetype<SentSegment>(lost).length <= subflow.cwnd) return OUT_RETRANSMIT;
+      const fits = flight == 0 || flight + changetype<SentSegment>(lost).length <= subflow.cwnd;
+      if (fits || subflow.resendDue != 0) return OUT_RETRANSMIT;
     } else if (subflow.mapNext != 0) {
       if (sendable(subflow) > 0) return OUT_DATA;
     } else if (subflow.finWanted != 0 && subflow.finSent == 0 && subflow.sndNxt == subflow.seqEnd) {

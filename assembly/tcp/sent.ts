@@ -39,6 +39,7 @@ export function sentAgain(subflow: Subflow, sent: SentSegment): void {
     sent.flags &= ~SEGMENT_LOST;
     subflow.lostBytes -= sent.length;
   }
+  subflow.resendDue = 0;
   if ((sent.flags & SEGMENT_TIMED) != 0) timeRemove(subflow, sent);
   sent.sentAt = now();
   sent.transmissions++;
