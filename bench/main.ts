@@ -1,9 +1,12 @@
+import { removeLeftoversAtExit } from '../test/lab/leftovers.js';
 import { BenchUsageError, chooseCases, parseArguments, USAGE } from './arguments.js';
 import { core } from './core/bench.js';
+import { latency } from './latency/bench.js';
 import { micro } from './micro/bench.js';
 import { type Bench, type Context, type Measurement, toJson } from './record.js';
+import { tun } from './tun/bench.js';
 
-const BENCHES: readonly Bench[] = [core, micro];
+const BENCHES: readonly Bench[] = [core, micro, tun, latency];
 
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));
@@ -22,6 +25,7 @@ async function main(): Promise<number> {
     }
     return 0;
   }
+  removeLeftoversAtExit();
   const { measurements } = await measureAll(cases, args.json);
   if (args.json) console.log(JSON.stringify(toJson(measurements)));
   return 0;
