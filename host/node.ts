@@ -20,3 +20,5 @@ export { Random } from './sim/random.js';
 export { Router } from './sim/router.js';
 export { Wire, type WireCharacteristics, WireDirection } from './sim/wire.js';
 export type { Endpoint, EndpointOptions, LinkOptions, LinkStatistics } from './stack.js';
+export { startWorkers, WorkerError, WorkerGroup, type WorkersOptions } from './workers/group.js';
+export type { WorkerCleanup, WorkerContext, WorkerLink, WorkerMain, WorkerReport } from './workers/protocol.js';

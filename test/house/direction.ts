@@ -36,17 +36,18 @@ const HOST_LAYERS: readonly Layer[] = [
   { name: 'stack', files: /^host\/stack\.ts$/, mayImport: [...BASE, 'core'] },
   { name: 'link', files: /^host\/link\//, mayImport: [...BASE, 'core', 'link'] },
   { name: 'net', files: /^host\/net\//, mayImport: [...BASE, 'core', 'stack', 'net'] },
+  { name: 'workers', files: /^host\/workers\//, mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'workers'] },
   { name: 'streams', files: /^host\/streams\//, mayImport: [...BASE, 'core', 'stack', 'streams'] },
   { name: 'sim', files: /^host\/sim\//, mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'sim'] },
   {
     name: 'cli',
     files: /^host\/(cli\/.*|netns)\.ts$/,
-    mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'streams', 'sim', 'entry', 'cli'],
+    mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'workers', 'streams', 'sim', 'entry', 'cli'],
   },
   {
     name: 'entry',
     files: /^host\/(node|deno|worker|browser)\.ts$/,
-    mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'streams', 'sim'],
+    mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'workers', 'streams', 'sim'],
   },
 ];
 
