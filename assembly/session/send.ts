@@ -20,6 +20,7 @@ import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { DataMap, mapFree, mapTake, mapTrimFront } from '../state/datamap';
 import { eventRaise } from '../state/events';
+import { linkAt } from '../state/link';
 import { canCarryData, Subflow } from '../state/subflow';
 import { closeSending } from '../tcp/close';
 import { dssChecksum } from '../tcp/options-out';
@@ -162,7 +163,7 @@ export function dataAcknowledged(connection: Connection, ack: u64, window: u32):
  * up its maps for good (it is over); else it keeps those it sent, for its own retransmission.
  */
 export function reinject(connection: Connection, subflow: Subflow, all: bool): void {
-  if (!all && !hasAlternative(connection, subflow)) return;
+  if (!all && !hasAlternative(connection, subflow.id)) return;
   let before: usize = 0;
   let at = subflow.mapHead;
   while (at != 0) {
@@ -304,7 +305,7 @@ function pushReinjected(connection: Connection): void {
       continue;
     }
     if (dsnLt(map.dsn, connection.sndUna)) mapTrimFront(map, <u32>(connection.sndUna - map.dsn));
-    const chosen = schedule(connection, map.origin);
+    const chosen = schedule(connection, hasAlternative(connection, map.origin) ? map.origin : 0);
     if (chosen == 0) return;
     const subflow = changetype<Subflow>(chosen);
     const room = subflowRoom(subflow);
@@ -448,11 +449,11 @@ function dequeue(connection: Connection): void {
   if (map.next == 0) connection.reinjectTail = 0;
 }
 
-/** True when another subflow works that could carry what this one holds. */
-function hasAlternative(connection: Connection, subflow: Subflow): bool {
+/** True when another subflow than that of an id works, so that it can carry what that one holds, sooner or later. */
+function hasAlternative(connection: Connection, id: u32): bool {
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const other = changetype<Subflow>(at);
-    if (at != changetype<usize>(subflow) && canCarryData(other) && other.backoff == 0) return true;
+    if (other.id != id && canCarryData(other) && other.backoff == 0 && linkAt(other.link).up != 0) return true;
   }
   return false;
 }
