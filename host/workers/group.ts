@@ -32,6 +32,8 @@ export interface WorkersOptions {
   readonly ringBytes?: number;
   /** Awaited when all workers have their links, before the module is called in any. */
   readonly prepare?: () => void | Promise<void>;
+  /** Told what the module in a worker sends. */
+  readonly onMessage?: (worker: number, value: unknown) => void;
 }
 
 /** Why a worker failed. */
@@ -89,7 +91,7 @@ export async function startWorkers(options: WorkersOptions): Promise<WorkerGroup
       channels,
     }),
   );
-  const group = new WorkerGroup(setups);
+  const group = new WorkerGroup(setups, options.onMessage);
   try {
     // The first worker makes the devices that the others open further queues of.
     await group.ask(group.threads.slice(0, 1), 'open', 'opened');
@@ -116,9 +118,8 @@ interface Awaited {
  * Workers that {@link startWorkers} started.
  *
  * When one fails, all are ended, for the connections it had and its queue of the links cannot be given to others, and
- * `error` is emitted. Events: `message` (worker, value) as the module sent it; `linkError` (worker, link name, error)
- * when a link fails, which counts as failure of the worker if nobody listens; `error` (WorkerError); `close` at the
- * end.
+ * `error` is emitted. Events: `linkError` (worker, link name, error) when a link fails, which counts as failure of the
+ * worker if nobody listens; `error` (WorkerError); `close` at the end.
  */
 export class WorkerGroup extends EventEmitter {
   /** @internal */
@@ -127,10 +128,12 @@ export class WorkerGroup extends EventEmitter {
   #closing: Promise<void> | undefined;
   #failure: WorkerError | undefined;
   #begun = false;
+  readonly #onMessage: WorkersOptions['onMessage'];
 
   /** @internal */
-  constructor(setups: readonly WorkerSetup[]) {
+  constructor(setups: readonly WorkerSetup[], onMessage: WorkersOptions['onMessage']) {
     super();
+    this.#onMessage = onMessage;
     const program = threadProgram();
     this.threads = setups.map((setup) => {
       const ports = setup.channels.flatMap((channel) => (channel === undefined ? [] : [channel.port]));
@@ -204,7 +207,7 @@ export class WorkerGroup extends EventEmitter {
 
   #answered(worker: number, answer: Answer): void {
     if (answer.type === 'message') {
-      this.emit('message', worker, answer.value);
+      this.#onMessage?.(worker, answer.value);
     } else if (answer.type === 'failed') {
       this.#fail(worker, restored(answer.error));
     } else if (answer.type === 'linkError') {

@@ -18,7 +18,7 @@ export interface WorkerContext {
   readonly count: number;
   /** What `startWorkers` was given, a copy for each worker. */
   readonly data: unknown;
-  /** Sends a value that can be cloned to the parent, which emits `message` with the worker's number and the value. */
+  /** Sends a value that can be cloned to the parent, whose `onMessage` is called with the worker's number and the value. */
   send(value: unknown): void;
 }
 

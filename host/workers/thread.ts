@@ -79,12 +79,13 @@ function report(): void {
 async function close(): Promise<void> {
   try {
     await cleanup?.();
-  } finally {
-    stack.close();
-    exchange.close();
-    // The thread ends when the application left nothing behind either.
-    port.close();
+  } catch (error) {
+    answer({ type: 'failed', error: wireError(error) });
   }
+  stack.close();
+  exchange.close();
+  // The thread ends when the application left nothing behind either.
+  port.close();
 }
 
 const ORDERS: Readonly<Record<Order['type'], () => void | Promise<void>>> = { open, start, report, close };

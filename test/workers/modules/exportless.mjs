@@ -1,0 +1,2 @@
+/** Not an application module: it has no default export. */
+export const main = undefined;
