@@ -162,8 +162,6 @@ enum mptcp_wasm_fallback_reasons {
   MPTCP_WASM_FALLBACK_THIRD_ACK = 4,
   /* the first data came without a mapping */
   MPTCP_WASM_FALLBACK_FIRST_DATA = 5,
-  /* a DSS checksum did not match */
-  MPTCP_WASM_FALLBACK_CHECKSUM = 6,
   /* SYNs with MP_CAPABLE went unanswered, one without was answered */
   MPTCP_WASM_FALLBACK_SYN_RETRIES = 7,
   /* the peer sent MP_FAIL or an infinite mapping */
@@ -406,20 +404,14 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_MPTCP_MPJoinSynTx = 49,
   /* as the kernel's MPTcpExtDSSNotMatching */
   MPTCP_WASM_COUNTER_MPTCP_DSSNotMatching = 50,
-  /* as the kernel's MPTcpExtDSSCorruptionFallback */
-  MPTCP_WASM_COUNTER_MPTCP_DSSCorruptionFallback = 51,
   /* as the kernel's MPTcpExtDSSCorruptionReset */
   MPTCP_WASM_COUNTER_MPTCP_DSSCorruptionReset = 52,
   /* as the kernel's MPTcpExtInfiniteMapRx */
   MPTCP_WASM_COUNTER_MPTCP_InfiniteMapRx = 53,
   /* as the kernel's MPTcpExtDataCsumErr */
   MPTCP_WASM_COUNTER_MPTCP_DataCsumErr = 54,
-  /* as the kernel's MPTcpExtOFOQueueTail */
-  MPTCP_WASM_COUNTER_MPTCP_OFOQueueTail = 55,
   /* as the kernel's MPTcpExtOFOQueue */
   MPTCP_WASM_COUNTER_MPTCP_OFOQueue = 56,
-  /* as the kernel's MPTcpExtOFOMerge */
-  MPTCP_WASM_COUNTER_MPTCP_OFOMerge = 57,
   /* as the kernel's MPTcpExtNoDSSInWindow */
   MPTCP_WASM_COUNTER_MPTCP_NoDSSInWindow = 58,
   /* as the kernel's MPTcpExtDuplicateData */
@@ -438,8 +430,6 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_MPTCP_AddAddrDrop = 65,
   /* as the kernel's MPTcpExtRmAddr */
   MPTCP_WASM_COUNTER_MPTCP_RmAddr = 66,
-  /* as the kernel's MPTcpExtRmAddrDrop */
-  MPTCP_WASM_COUNTER_MPTCP_RmAddrDrop = 67,
   /* as the kernel's MPTcpExtRmAddrTx */
   MPTCP_WASM_COUNTER_MPTCP_RmAddrTx = 68,
   /* as the kernel's MPTcpExtRmSubflow */

@@ -43,8 +43,6 @@ export class Connection {
   wantsRoom: u8;
   /** 1 while in the list of connections that wait for free pages. */
   starved: u8;
-  /** 1 once EVENT_CLOSED was raised. */
-  closedRaised: u8;
   /** 1 once accepted, or for an active open. */
   accepted: u8;
   /** 1 while in the accept queue of its listener. */

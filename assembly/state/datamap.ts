@@ -65,6 +65,8 @@ export class ReceiveMap {
   checksum: u32;
   hasChecksum: u32;
   sum: u64;
+  /** 1 once another subflow wrote to the same numbers before either was verified. */
+  disputed: u32;
 }
 
 export const mapPool: Pool = changetype<Pool>(memory.data(64, 8));

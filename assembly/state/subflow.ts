@@ -73,7 +73,6 @@ export class Subflow {
   synPlain: u8;
   reorderingSeen: u8;
   stale: u8;
-  prioDue: u8;
   /** MP_FAIL is owed. */
   failDue: u8;
   /** 1 while the first lost segment is to be sent again whatever the congestion window says. */
@@ -143,7 +142,6 @@ export class Subflow {
   cwnd: u32;
   ssthresh: u32;
   cwndAcked: u32;
-  priorCwnd: u32;
 
   // Joining (RFC 8684 section 3.2).
   localNonce: u32;
