@@ -1,12 +1,14 @@
 import { removeLeftoversAtExit } from '../test/lab/leftovers.js';
 import { BenchUsageError, chooseCases, parseArguments, USAGE } from './arguments.js';
 import { core } from './core/bench.js';
+import { handshake } from './handshake/bench.js';
 import { latency } from './latency/bench.js';
 import { micro } from './micro/bench.js';
 import { type Bench, type Context, type Measurement, toJson } from './record.js';
+import { scale } from './scale/bench.js';
 import { tun } from './tun/bench.js';
 
-const BENCHES: readonly Bench[] = [core, micro, tun, latency];
+const BENCHES: readonly Bench[] = [core, micro, tun, latency, scale, handshake];
 
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));

@@ -29,7 +29,8 @@ const caseName = (shape: Shape, q: number): string => `${shape.name}-p${q * 100}
 
 export const latency: Bench = {
   name: 'latency',
-  description: 'a request of one byte and its answer, over a TUN device with offload, beside kernel to kernel over veth',
+  description:
+    'a request of one byte and its answer, over a TUN device with offload, beside kernel to kernel over veth',
   cases: SHAPES.flatMap((shape) => QUANTILES.map((q) => caseName(shape, q))),
   obstacles,
 

@@ -15,8 +15,9 @@ interface Shape {
 }
 
 const PORT = 5201;
-const SECONDS = 2;
-const INTERVAL = 0.5;
+const ROUNDS = 2;
+const SECONDS = 1;
+const INTERVAL = 0.25;
 const DIRECTIONS: readonly Direction[] = ['download', 'upload'];
 
 const SHAPES: readonly Shape[] = [1, 2].flatMap((subflows) =>
@@ -59,26 +60,30 @@ export const tun: Bench = {
   },
 };
 
+/** All combinations with one number of subflows, in rounds, so that what slows the machine for a while slows all. */
 async function measure(subflows: number, shapes: readonly Shape[], context: Context): Promise<void> {
-  const kernel = new Map<Direction, Goodput>();
-  for (const direction of DIRECTIONS) {
-    if (shapes.some((shape) => shape.direction === direction)) {
-      kernel.set(direction, await kernelGoodput(subflows, direction));
+  const directions = DIRECTIONS.filter((direction) => shapes.some((shape) => shape.direction === direction));
+  const kernel = new Map<Direction, Goodput[]>(directions.map((direction) => [direction, []]));
+  const ours = new Map<string, Goodput[]>(shapes.map(({ name }) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const direction of directions) kernel.get(direction)?.push(await kernelGoodput(subflows, direction));
+    for (const { name, direction, offload } of shapes) {
+      ours.get(name)?.push(await ourGoodput(subflows, direction, offload));
     }
   }
-  for (const { name, direction, offload } of shapes) {
-    const ours = await ourGoodput(subflows, direction, offload);
-    const peer = kernel.get(direction) as Goodput;
+  for (const { name, direction } of shapes) {
+    const own = ours.get(name) ?? [];
+    const peer = kernel.get(direction) ?? [];
     context.report(
       measurement({
         name,
         unit: 'Gbit/s',
         better: 'larger',
-        ours: ours.gigabits,
-        peers: { 'kernel over veth': peer.gigabits },
+        ours: own.flatMap(({ gigabits }) => gigabits),
+        peers: { 'kernel over veth': peer.flatMap(({ gigabits }) => gigabits) },
         details: {
-          cpuSecondsPerGB: significant(ours.cpuSecondsPerGB),
-          kernelCpuSecondsPerGB: significant(peer.cpuSecondsPerGB),
+          cpuSecondsPerGB: significant(median(own.map(({ cpuSecondsPerGB }) => cpuSecondsPerGB))),
+          kernelCpuSecondsPerGB: significant(median(peer.map(({ cpuSecondsPerGB }) => cpuSecondsPerGB))),
         },
       }),
     );
@@ -129,7 +134,8 @@ async function client(bed: Bed, direction: Direction, subflows: number): Promise
   const report = JSON.parse(await program.finish()) as Iperf3Report;
   if (report.error !== undefined) throw new Error(`iperf3 ended with: ${report.error}`);
   const joins = await bed.joins();
-  if (subflows > 1 && joins === 0) throw new Error('no second subflow was joined: the figure would be one of a single path');
+  if (subflows > 1 && joins === 0)
+    throw new Error('no second subflow was joined: the figure would be one of a single path');
   return report;
 }
 
