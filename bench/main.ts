@@ -1,11 +1,16 @@
 import { removeLeftoversAtExit } from '../test/lab/leftovers.js';
+import { measureAgainst } from './against.js';
 import { BenchUsageError, chooseCases, parseArguments, USAGE } from './arguments.js';
 import { core } from './core/bench.js';
 import { handshake } from './handshake/bench.js';
 import { latency } from './latency/bench.js';
+import { provenance } from './machine.js';
+import { judge, MARKS } from './marks.js';
 import { micro } from './micro/bench.js';
-import { type Bench, type Context, type Measurement, toJson } from './record.js';
+import { type Bench, type Context, type Measurement, significant, toJson } from './record.js';
+import { writeReport } from './report/write.js';
 import { scale } from './scale/bench.js';
+import { geometricMean } from './statistics.js';
 import { tun } from './tun/bench.js';
 
 const BENCHES: readonly Bench[] = [core, micro, tun, latency, scale, handshake];
@@ -28,17 +33,34 @@ async function main(): Promise<number> {
     return 0;
   }
   removeLeftoversAtExit();
-  const { measurements } = await measureAll(cases, args.json);
+  const say = (text: string): void => (args.json ? console.error(text) : console.log(text));
+  if (args.against !== undefined) {
+    const compared = await measureAgainst(args.against, cases, args.rounds, say);
+    for (const each of compared) say(line(each));
+    say(summary(compared, args.against));
+    if (args.json) console.log(JSON.stringify(toJson(compared)));
+    return 0;
+  }
+  const start = performance.now();
+  const { measurements, notes } = await measureAll(cases, say);
+  for (const verdict of MARKS.map((mark) => judge(mark, measurements))) {
+    const { mark, state, worst, reached, cases: count } = verdict;
+    if (worst === undefined) continue;
+    say(`${mark.kind}: ${mark.text}: ${state} (${reached} of ${count}; least ${worst.name} ${worst.figure})`);
+  }
+  if (args.report) {
+    const about = await provenance(process.argv.slice(2), (performance.now() - start) / 1000);
+    for (const path of writeReport({ measurements, notes, provenance: about, benches: BENCHES })) say(`wrote ${path}`);
+  }
   if (args.json) console.log(JSON.stringify(toJson(measurements)));
   return 0;
 }
 
-/** Runs every bench that has a case wanted. With `quiet` the lines go to stderr. */
+/** Runs every bench that has a case wanted, and says every figure as it comes. */
 async function measureAll(
   cases: ReadonlySet<string>,
-  quiet: boolean,
+  say: (text: string) => void,
 ): Promise<{ measurements: Measurement[]; notes: string[] }> {
-  const say = (line: string): void => (quiet ? console.error(line) : console.log(line));
   const measurements: Measurement[] = [];
   const notes: string[] = [];
   const context: Context = {
@@ -68,6 +90,17 @@ function line({ name, value, unit, spread, ratio, ratioSpread, peers, details }:
     ratio === undefined ? [] : [`ratio ${ratio} ±${Math.round((ratioSpread ?? 0) * 100)} %`, against.join(', ')];
   const parts = [`${value} ${unit} ±${Math.round(spread * 100)} %`, ...compared, more.join(', ')];
   return `${name.padEnd(32)} ${parts.filter((part) => part !== '').join(' · ')}`;
+}
+
+/** Ratios of all cases in one number for each bench. */
+function summary(compared: readonly Measurement[], ref: string): string {
+  const benches = [...new Set(compared.map(({ name }) => name.split('/')[0]))];
+  return benches
+    .map((bench) => {
+      const ratios = compared.flatMap(({ name, ratio }) => (name.startsWith(`${bench}/`) && ratio ? [ratio] : []));
+      return `${bench}: ${significant(geometricMean(ratios))} times ${ref} (geometric mean of ${ratios.length} cases)`;
+    })
+    .join('\n');
 }
 
 main().then(

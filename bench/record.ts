@@ -8,7 +8,7 @@ export interface Measurement {
   readonly unit: string;
   /** Whether a larger or a smaller value is the better one. */
   readonly better: 'larger' | 'smaller';
-  /** Half the distance from the smallest to the largest round, as a part of the median. */
+  /** Half the distance between the quartiles of the rounds, as a part of the median. */
   readonly spread: number;
   /** Ours over the first peer, larger always better; undefined without a peer. */
   readonly ratio: number | undefined;

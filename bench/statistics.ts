@@ -17,11 +17,11 @@ export function quantile(values: readonly number[], q: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** Half of the distance from the smallest to the largest value, as a part of the median; 0 for one value. */
+/** Half of the distance between the quartiles, as a part of the median: one round gone astray does not decide it. */
 export function spread(values: readonly number[]): number {
   const middle = median(values);
   if (middle === 0) return 0;
-  return (Math.max(...values) - Math.min(...values)) / 2 / Math.abs(middle);
+  return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / Math.abs(middle);
 }
 
 /** Quotients of two lists measured alternately: round by round, so that what slows both cancels out. */
