@@ -6,7 +6,7 @@ import { Reordered } from './reordered.js';
 
 const COUNTS = [1, 10, 100, 1000, 10_000, 100_000];
 const SUBFLOWS = [1, 2, 4, 8];
-const ROUNDS = 7;
+const ROUNDS = 9;
 /** Pages are shared by so many connections that fewer say nothing about one. */
 const ENOUGH = 1000;
 /** Ranges beside which the cost of a packet among more is set; with fewer the bench itself would decide. */
@@ -14,7 +14,7 @@ const FEW_RANGES = 10;
 /** Budget of a stack with 100,000 connections, bytes. */
 const MEMORY = 512 << 20;
 const BURST_BYTES = 60_000;
-const BURSTS = 40;
+const BURSTS = 120;
 const TIME_CALLS = 2000;
 
 const one = (count: number): string => `scale/packet-cost-${count}`;

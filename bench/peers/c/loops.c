@@ -1,6 +1,8 @@
 /*
  * The loops of the micro benches that exist in C: the Internet checksum (RFC 1071) and the copy, as the core has them.
- * Prints one JSON object on one line: nanoseconds of one operation, by case, the fastest of some rounds each.
+ *
+ * Usage: loops checksum|copy BYTES
+ * Prints one JSON object on one line: nanoseconds of one operation, the median of some rounds.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdint.h>
@@ -9,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { AREA = 1 << 21, ROUNDS = 7 };
+enum { AREA = 1 << 21, WINDOW = 1 << 18, ROUNDS = 9 };
 
 static double now(void) {
   struct timespec t;
@@ -17,7 +19,7 @@ static double now(void) {
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Two's complement sums of 32-bit words in 64 bits; carries are folded at the end. */
+/* Sums of 32-bit words in 64 bits; carries are folded at the end. */
 static uint64_t sum_bytes(const uint8_t *p, size_t length, uint64_t sum) {
   while (length >= 4) {
     uint32_t word;
@@ -45,54 +47,54 @@ static uint32_t fold(uint64_t sum) {
   return ~(uint32_t)sum & 0xffff;
 }
 
-static double checksum_ns(const uint8_t *bytes, size_t length, long times) {
-  double best = 1e18;
-  for (int round = 0; round < ROUNDS; round++) {
-    volatile uint32_t result;
-    uint32_t seen = 0;
-    double start = now();
-    for (long i = 0; i < times; i++) seen += fold(sum_bytes(bytes, length, seen));
-    result = seen;
-    (void)result;
-    double each = (now() - start) / (double)times;
-    if (each < best) best = each;
-  }
-  return best;
+static void checksums(const uint8_t *bytes, size_t length, long times) {
+  volatile uint32_t result;
+  uint32_t seen = 0;
+  for (long i = 0; i < times; i++) seen += fold(sum_bytes(bytes, length, seen));
+  result = seen;
+  (void)result;
 }
 
-static double copy_ns(uint8_t *bytes, size_t length, size_t window, long times) {
-  double best = 1e18;
-  size_t half = window > length ? window : length;
-  for (int round = 0; round < ROUNDS; round++) {
-    size_t at = 0;
-    double start = now();
-    for (long i = 0; i < times; i++) {
-      memcpy(bytes + AREA + at, bytes + at, length);
-      __asm__ volatile("" ::: "memory");
-      at += length;
-      if (at + length > half) at = 0;
-    }
-    double each = (now() - start) / (double)times;
-    if (each < best) best = each;
+static void copies(uint8_t *bytes, size_t length, long times) {
+  size_t half = WINDOW > length ? WINDOW : length;
+  size_t at = 0;
+  for (long i = 0; i < times; i++) {
+    memcpy(bytes + AREA + at, bytes + at, length);
+    __asm__ volatile("" ::: "memory");
+    at += length;
+    if (at + length > half) at = 0;
   }
-  return best;
 }
 
-int main(void) {
-  const size_t sizes[] = {20, 1460, 65535};
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+int main(int count, char **arguments) {
+  long length = count == 3 ? strtol(arguments[2], NULL, 10) : 0;
+  int checksum = count == 3 && strcmp(arguments[1], "checksum") == 0;
+  if (length < 1 || length > 65535 || (!checksum && strcmp(arguments[1], "copy") != 0)) {
+    fputs("usage: loops checksum|copy BYTES, with BYTES from 1 to 65535\n", stderr);
+    return 2;
+  }
   uint8_t *bytes = malloc(2 * AREA);
   if (bytes == NULL) {
     fputs("loops: no memory\n", stderr);
     return 1;
   }
   for (size_t i = 0; i < 2 * AREA; i++) bytes[i] = (uint8_t)(i * 7 + 3);
-  putchar('{');
-  for (int i = 0; i < 3; i++) {
-    long times = 20000000L / (long)(sizes[i] + 100);
-    printf("%s\"checksum-%zu\":%.3f,\"copy-%zu\":%.3f", i == 0 ? "" : ",", sizes[i],
-           checksum_ns(bytes, sizes[i], times), sizes[i], copy_ns(bytes, sizes[i], 1 << 18, times * 10));
+  long times = 40000000L / (length + 100);
+  double rounds[ROUNDS];
+  for (int round = -1; round < ROUNDS; round++) {
+    double start = now();
+    if (checksum) checksums(bytes, (size_t)length, times);
+    else copies(bytes, (size_t)length, times);
+    /* The first round only warms up. */
+    if (round >= 0) rounds[round] = (now() - start) / (double)times;
   }
-  puts("}");
+  qsort(rounds, ROUNDS, sizeof rounds[0], ascending);
+  printf("{\"ns\":%.3f}\n", rounds[ROUNDS / 2]);
   free(bytes);
   return 0;
 }
