@@ -1,8 +1,9 @@
 import { formatAddress, isIPv4, parseAddress, requirePrefix } from '../address.js';
+import type { Config } from '../config.js';
 import type { Link } from '../link/link.js';
-import { openTun, type TunLink } from '../link/tun.js';
+import { openTun, type TunLink, type TunOptions } from '../link/tun.js';
 import { NetworkNamespace } from '../netns.js';
-import { Stack } from '../node.js';
+import { type EndpointOptions, Stack } from '../node.js';
 import { parseBytes, UsageError } from './arguments.js';
 
 /** The options for `util.parseArgs` of every command that works over TUN devices. */
@@ -90,11 +91,55 @@ function neighbour(option: string, address: string): string {
   return `${formatAddress(hi, first === lo ? first + 1n : first)}/${address.split('/')[1]}`;
 }
 
+/** The options of TUN devices, checked. */
+export interface TunPlan {
+  readonly paths: readonly TunPath[];
+  readonly mtu: number;
+  /** Memory budget of a stack, bytes. */
+  readonly memory: number;
+  readonly offload: boolean;
+  readonly netns: string | undefined;
+  readonly setup: boolean;
+}
+
+/** @throws {UsageError} */
+export function planTun(values: TunValues): TunPlan {
+  if (values.tun === undefined || values.tun.length === 0) {
+    throw new UsageError('no --tun: name at least one path, such as --tun path0=10.0.1.2/24');
+  }
+  if (values.setup && values.netns === undefined) {
+    throw new UsageError('--setup makes the namespace that --netns names; give both');
+  }
+  const { offload, netns, setup } = values;
+  const paths = values.tun.map(parseTun);
+  const mtu = parseBytes('--mtu', values.mtu);
+  const memory = parseBytes('--memory', values.memory);
+  return { paths, mtu, memory, offload, netns, setup };
+}
+
+/** Makes the namespace of `--setup`; undefined without it. */
+export async function setUpNamespace({ setup, netns }: TunPlan): Promise<NetworkNamespace | undefined> {
+  return setup && netns !== undefined ? NetworkNamespace.create(netns) : undefined;
+}
+
+/** How the device of a path is opened. */
+export function deviceOptions({ mtu, offload, netns }: TunPlan, path: TunPath): TunOptions {
+  return { name: path.name, addresses: path.peers, mtu, offload, ...(netns === undefined ? {} : { netns }) };
+}
+
+/** A path-manager endpoint for every address; a server announces its addresses, a client opens subflows from them. */
+export function pathEndpoints({ paths }: TunPlan, role: 'signal' | 'subflow'): EndpointOptions[] {
+  return paths.flatMap((path) => path.addresses.map((address) => ({ address: bare(address), [role]: true })));
+}
+
+/** Settings of stacks over TUN devices: as many subflows as the kernel allows. */
+export const TUN_CONFIG: Config = { limitSubflows: 8, limitAddAddrAccepted: 8 };
+
 /** A stack over TUN devices, and what was set up for it. */
 export interface TunStack {
   stack: Stack;
   links: TunLink[];
-  paths: TunPath[];
+  paths: readonly TunPath[];
   namespace: NetworkNamespace | undefined;
   /** Ends the stack and removes what `--setup` made. */
   close(): Promise<void>;
@@ -106,17 +151,9 @@ export interface TunStack {
  * @throws {UsageError | TunError | CommandError}
  */
 export async function openTunStack(name: string, role: 'signal' | 'subflow', values: TunValues): Promise<TunStack> {
-  if (values.tun === undefined || values.tun.length === 0) {
-    throw new UsageError('no --tun: name at least one path, such as --tun path0=10.0.1.2/24');
-  }
-  if (values.setup && values.netns === undefined) {
-    throw new UsageError('--setup makes the namespace that --netns names; give both');
-  }
-  const paths = values.tun.map(parseTun);
-  const mtu = parseBytes('--mtu', values.mtu);
-  const memory = parseBytes('--memory', values.memory);
-  const { netns, offload } = values;
-  const namespace = values.setup && netns !== undefined ? await NetworkNamespace.create(netns) : undefined;
+  const plan = planTun(values);
+  const { paths, memory } = plan;
+  const namespace = await setUpNamespace(plan);
   const links: TunLink[] = [];
   let stack: Stack | undefined;
   const close = async (): Promise<void> => {
@@ -125,18 +162,15 @@ export async function openTunStack(name: string, role: 'signal' | 'subflow', val
     await namespace?.remove();
   };
   try {
-    stack = new Stack({ name, memory, config: { limitSubflows: 8, limitAddAddrAccepted: 8 } });
+    stack = new Stack({ name, memory, config: TUN_CONFIG });
     stack.on('linkError', (link: Link, error: Error) => console.error(`path ${link.name} is lost: ${error.message}`));
     for (const path of paths) {
-      const where = netns === undefined ? {} : { netns };
-      const link = openTun({ name: path.name, addresses: path.peers, mtu, offload, ...where });
+      const link = openTun(deviceOptions(plan, path));
       links.push(link);
       stack.addLink(link, { addresses: path.addresses });
     }
     if (namespace !== undefined) await prepareKernel(namespace, paths);
-    for (const path of paths) {
-      for (const address of path.addresses) stack.addEndpoint({ address: bare(address), [role]: true });
-    }
+    for (const endpoint of pathEndpoints(plan, role)) stack.addEndpoint(endpoint);
     return { stack, links, paths, namespace, close };
   } catch (error) {
     await close();
@@ -145,7 +179,7 @@ export async function openTunStack(name: string, role: 'signal' | 'subflow', val
 }
 
 /** Lets the kernel of the namespace use every path: limits, an endpoint for each device, routes by source address. */
-async function prepareKernel(namespace: NetworkNamespace, paths: readonly TunPath[]): Promise<void> {
+export async function prepareKernel(namespace: NetworkNamespace, paths: readonly TunPath[]): Promise<void> {
   await namespace.ip('mptcp', 'limits', 'set', 'subflow', '8', 'add_addr_accepted', '8');
   for (const [index, path] of paths.entries()) {
     for (const peer of path.peers) await namespace.routeBySource(bare(peer), path.name, TABLE_FIRST + index);

@@ -103,6 +103,7 @@ function load(): TunSystem {
   const ifNameToIndex = libc.func('if_nametoindex', 'uint', ['str']);
   const inetPton = libc.func('inet_pton', 'int', ['int', 'str', 'void *']);
   const socket = libc.func('socket', 'int', ['int', 'int', 'int']);
+  const close = libc.func('close', 'int', ['int']);
   const check = (call: string, result: number) => {
     if (result < 0) throw new SystemCallError(call, koffi.errno());
   };
@@ -138,7 +139,8 @@ function load(): TunSystem {
         check('read from rtnetlink', length);
         return reply.subarray(0, length);
       } finally {
-        closeSync(descriptor);
+        // Not by closeSync(): a worker thread warns of descriptors that node:fs did not open.
+        close(descriptor);
       }
     },
     addressBytes(family, address) {
