@@ -177,6 +177,7 @@ function placePiece(connection: Connection, subflow: Subflow, from: u64, to: u64
     if (!tcpReceived(subflow, from, from + placed)) return false;
     map.received += placed;
     if (!verified) {
+      if (connection.subflowCount > 1) dispute(connection, subflow, map.dsn + within, placed);
       map.sum = sumOddPiece(address, placed, map.sum, (within & 1) != 0);
       if (map.received == map.length && !verify(connection, subflow, map)) return false;
     }
@@ -231,12 +232,25 @@ function verify(connection: Connection, subflow: Subflow, map: ReceiveMap): bool
   const end = map.dsn + map.length;
   if (dsnLt(from, connection.rcvNxt)) from = connection.rcvNxt;
   if (!dsnLt(from, end)) return true;
-  // Another subflow may have written other bytes of the same numbers since: what lies in the buffer decides.
-  if (from == map.dsn && checksumFold(bufferSum(connection, map.dsn, map.length, sent)) != 0) {
-    count(COUNTER_MPTCP_DSSNotMatching);
-    return true;
+  // What lies in the buffer decides, which can be told only of a whole mapping; else the peer sends the data again.
+  if (map.disputed != 0) {
+    if (from != map.dsn || checksumFold(bufferSum(connection, map.dsn, map.length, sent)) != 0) {
+      count(COUNTER_MPTCP_DSSNotMatching);
+      return true;
+    }
   }
   return bufferReceived(connection, from, <u32>(end - from));
+}
+
+/** Bytes not yet verified were written: they may lie over those of another subflow's mapping. */
+function dispute(connection: Connection, writer: Subflow, dsn: u64, length: u32): void {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    if (at == changetype<usize>(writer)) continue;
+    for (let other = changetype<Subflow>(at).receiveMapHead; other != 0; other = changetype<ReceiveMap>(other).next) {
+      const map = changetype<ReceiveMap>(other);
+      if (dsnLt(dsn, map.dsn + map.length) && dsnLt(map.dsn, dsn + length)) map.disputed = 1;
+    }
+  }
 }
 
 function bufferSum(connection: Connection, dsn: u64, length: u32, sum: u64): u64 {
