@@ -55,10 +55,10 @@ import { localIdOf, pathsEstablished } from '../paths/manager';
 import { mayAddSubflow, subflowAttach } from '../paths/subflows';
 import { config } from '../state/config';
 import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
-import { count } from '../state/counters';
+import { count, countBy } from '../state/counters';
 import { eventNotice, eventRaise } from '../state/events';
 import { Listener } from '../state/listener';
-import { JOIN_DONE, JOIN_WAIT_ACK, JOIN_WAIT_HMAC, ownerOf, Subflow } from '../state/subflow';
+import { JOIN_DONE, JOIN_WAIT_ACK, JOIN_WAIT_HMAC, ownerOf, RST_PLAIN, Subflow } from '../state/subflow';
 import { resetDue, subflowDestroy } from '../tcp/close';
 import { keepAliveArm } from '../tcp/expire';
 import { openActive, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';
@@ -244,6 +244,7 @@ export function connectionConfirmed(connection: Connection): void {
 
 /** Goes on as plain TCP, for a reason one can ask for (RFC 8684 section 3.7). */
 export function fallBack(connection: Connection, reason: i32): void {
+  if (connection.confirmed != 0) countBy(COUNTER_MPTCP_MPCurrEstab, -1);
   connection.multipath = 0;
   connection.checksum = 0;
   connection.fallback = <u8>reason;
@@ -251,6 +252,10 @@ export function fallBack(connection: Connection, reason: i32): void {
   if (connection.finState == 2) connection.finState = 1;
   connection.dataFinDue = 0;
   tokenRemove(connection);
+  // Without mappings one subflow has the whole stream: joins that are under way come too late.
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if ((changetype<Subflow>(at).flags & SUBFLOW_INITIAL) == 0 && connection.subflowCount > 1)
+      resetDue(changetype<Subflow>(at), RST_PLAIN);
   pushLater(connection);
   eventRaise(connection, EVENT_FALLBACK);
 }

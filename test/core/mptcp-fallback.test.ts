@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest';
+import {
+  CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
+  FALLBACK_FIRST_DATA,
+  FALLBACK_PEER_MP_FAIL,
+  FALLBACK_PEER_SYN,
+  FALLBACK_PEER_SYN_ACK,
+  FALLBACK_SYN_RETRIES,
+  FALLBACK_THIRD_ACK,
+} from '../../host/abi.js';
+import { MptcpPeer, mptcpActive, mptcpPassive, SYN } from './handshakes.js';
+import { Script, type ScriptOptions, VARIANTS } from './script.js';
+
+describe.each(VARIANTS)('fallback to TCP (%s)', (variant) => {
+  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
+
+  /** Both directions work, and nothing of Multipath TCP is left. `seq` and `ack` are the peer's next numbers. */
+  const talk = (script: Script, peer: MptcpPeer, handle: number, seq: number, ack: number): void => {
+    script.skip();
+    peer.send('A', { seq, ack, data: 'question' });
+    peer.expect('A', { ack: seq + 8, mptcp: [] });
+    expect(script.readText(handle)).toBe('question');
+    script.write(handle, 'answer');
+    peer.expect('A', { seq: ack, data: 'answer', mptcp: [] });
+    peer.send('A', { seq: seq + 8, ack: ack + 6 });
+    expect(script.events()).toContain('drained');
+    script.shutdown(handle);
+    peer.expect('FA', { seq: ack + 6 });
+    peer.send('FA', { seq: seq + 8, ack: ack + 7 });
+    expect(script.events()).toContain('closed');
+  };
+
+  it('when the SYN has no MP_CAPABLE', () => {
+    const script = open();
+    const listener = script.listen(80);
+    const peer = new MptcpPeer(script);
+    peer.send('S', SYN);
+    peer.expect('SA', { mptcp: [] });
+    peer.send('A', { seq: 1, ack: 1 });
+    const handle = script.accept(listener);
+    expect(script.info(handle).fallback).toBe(FALLBACK_PEER_SYN);
+    talk(script, peer, handle, 1, 1);
+  });
+
+  it('when the SYN/ACK has none (RFC 8684 section 3.7)', () => {
+    const script = open();
+    const peer = new MptcpPeer(script, {}, 0);
+    const handle = script.connect(peer);
+    peer.expect('S');
+    peer.send('SA', { ...SYN, ack: 1 });
+    peer.expect('A', { seq: 1, ack: 1, mptcp: [] });
+    expect(script.info(handle).fallback).toBe(FALLBACK_PEER_SYN_ACK);
+    expect(script.events()).toContain(`fallback ${FALLBACK_PEER_SYN_ACK}`);
+    talk(script, peer, handle, 1, 1);
+  });
+
+  it('when the third ACK has none (RFC 8684 section 3.7)', () => {
+    const script = open();
+    const listener = script.listen(80);
+    const peer = new MptcpPeer(script);
+    peer.send('S', { ...SYN, mptcp: [{ capable: 'syn' }] });
+    peer.expect('SA', { mptcp: [{ capable: 'synack' }] });
+    peer.send('A', { seq: 1, ack: 1 });
+    const handle = script.accept(listener);
+    expect(script.info(handle).fallback).toBe(FALLBACK_THIRD_ACK);
+    talk(script, peer, handle, 1, 1);
+  });
+
+  it('when the third ACK has the wrong key', () => {
+    const script = open();
+    const listener = script.listen(80);
+    const peer = new MptcpPeer(script);
+    peer.send('S', { ...SYN, mptcp: [{ capable: 'syn' }] });
+    peer.expect('SA');
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ capable: 'ack', key: peer.key, peerKey: 1n }] });
+    const handle = script.accept(listener);
+    expect(script.info(handle).fallback).toBe(FALLBACK_THIRD_ACK);
+    talk(script, peer, handle, 1, 1);
+  });
+
+  it('when the first data comes without a mapping, at the side that accepted (RFC 8684 section 3.7)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'stripped' });
+    expect(script.readText(handle)).toBe('stripped');
+    expect(script.info(handle).fallback).toBe(FALLBACK_FIRST_DATA);
+    talk(script, peer, handle, 9, 1);
+    expect(script.counter('MPTcpExtMPCurrEstab')).toBe(0);
+  });
+
+  it('when the first data comes without a mapping, at the side that connected', () => {
+    const script = open();
+    const { peer, handle } = mptcpActive(script, { confirm: false });
+    peer.send('A', { seq: 1, ack: 1, data: 'stripped' });
+    expect(script.readText(handle)).toBe('stripped');
+    expect(script.info(handle).fallback).toBe(FALLBACK_FIRST_DATA);
+    talk(script, peer, handle, 9, 1);
+  });
+
+  it('when the first ACK of data has no DSS (RFC 8684 section 3.7)', () => {
+    const script = open();
+    const { peer, handle } = mptcpActive(script, { confirm: false });
+    script.write(handle, 'data');
+    peer.expect('A', { data: 'data' });
+    peer.send('A', { seq: 1, ack: 5 });
+    expect(script.info(handle).fallback).toBe(FALLBACK_FIRST_DATA);
+    expect(script.events()).toContain('drained');
+    talk(script, peer, handle, 1, 5);
+  });
+
+  it('when an end of stream was already sent as DATA_FIN, sends it as FIN', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    script.shutdown(handle);
+    peer.expect('A', { mptcp: [{ dss: true, fin: true }] });
+    peer.send('A', { seq: 1, ack: 1, data: 'stripped' });
+    script.flush();
+    const packets = [script.take(peer), script.take(peer)];
+    expect(packets.some((packet) => packet?.flags.includes('F') === true)).toBe(true);
+  });
+
+  it('when SYNs with MP_CAPABLE go unanswered (RFC 8684 section 3.1)', () => {
+    const script = open({ config: [[CONFIG_SYN_RETRIES_BEFORE_FALLBACK, 1]] });
+    const peer = new MptcpPeer(script, {}, 0);
+    const handle = script.connect(peer);
+    script.advance(4_000_000);
+    peer.expect('S', { mptcp: [{ capable: 'syn' }] });
+    peer.expect('S', { mptcp: [{ capable: 'syn' }] });
+    peer.expect('S', { mptcp: [] });
+    peer.send('SA', { ...SYN, ack: 1, mptcp: [{ capable: 'synack', key: peer.key }] });
+    expect(script.info(handle).fallback).toBe(FALLBACK_SYN_RETRIES);
+    peer.expect('A', { mptcp: [] });
+    talk(script, peer, handle, 1, 1);
+  });
+
+  it('at an infinite mapping (RFC 8684 section 3.7)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+    peer.send('A', { seq: 7, ack: 1, data: ' and not', mptcp: [peer.map(6, 7, 0)] });
+    expect(script.readText(handle)).toBe('mapped and not');
+    expect(script.info(handle).fallback).toBe(FALLBACK_PEER_MP_FAIL);
+    talk(script, peer, handle, 15, 1);
+  });
+
+  it('keeps out of it once mappings were seen: data without one is an error', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+    peer.send('A', { seq: 7, ack: 1, data: 'stray' });
+    expect(script.info(handle).fallback).toBe(0);
+    expect(Buffer.from(script.read(handle).data).toString()).toBe('mapped');
+  });
+
+  it('opens simultaneously as plain TCP', () => {
+    const script = open();
+    const peer = new MptcpPeer(script, {}, 0);
+    const handle = script.connect(peer);
+    peer.expect('S', { mptcp: [{ capable: 'syn' }] });
+    peer.send('S', { ...SYN, mptcp: [{ capable: 'syn' }] });
+    peer.expect('SA', { seq: 0, ack: 1, mptcp: [] });
+    peer.send('SA', { ...SYN, seq: 0, ack: 1, mptcp: [{ capable: 'synack', key: peer.key }] });
+    expect(script.info(handle).fallback).not.toBe(0);
+    talk(script, peer, handle, 1, 1);
+  });
+});
+
+describe.each(VARIANTS)('MP_FASTCLOSE (%s)', (variant) => {
+  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
+
+  it('on an RST ends the connection (RFC 8684 section 3.5)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('R', { seq: 1, mptcp: [{ fastclose: peer.remoteKey }] });
+    expect(script.events()).toContain('closed ERR_RESET');
+    expect(script.counter('MPTcpExtMPFastcloseRx')).toBe(1);
+    script.close(handle);
+    script.skip();
+    expect(script.pools()).toMatchObject({ connections: 0, subflows: 0 });
+  });
+
+  it('on an ACK ends the connection and is answered with RST (RFC 8684 section 3.5)', () => {
+    const script = open();
+    const { peer } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ fastclose: peer.remoteKey }] });
+    peer.expect('RA', { seq: 1 });
+    expect(script.events()).toContain('closed ERR_RESET');
+  });
+
+  it('with another key is ignored (RFC 8684 section 3.5)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ fastclose: peer.remoteKey ^ 1n }] });
+    script.skip();
+    peer.send('A', { seq: 1, ack: 1, data: 'alive', mptcp: [peer.map(0, 1, 5)] });
+    expect(script.readText(handle)).toBe('alive');
+  });
+
+  it('is what an abort sends, with the key of the peer (RFC 8684 section 3.5)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    script.abort(handle);
+    peer.expect('RA', { seq: 1, mptcp: [{ fastclose: peer.key }, { reset: 0 }] });
+    expect(script.events()).toEqual([]);
+    expect(script.pools()).toMatchObject({ connections: 0, subflows: 0 });
+  });
+});
