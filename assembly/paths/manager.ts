@@ -156,6 +156,7 @@ export function addressAnnounced(connection: Connection): void {
 export function addressesRemoved(connection: Connection): void {
   for (let i: u32 = 0; i < options.removeCount; i++) {
     const id = <u32>load<u8>(options.removeIds + i);
+    let known = false;
     count(COUNTER_MPTCP_RmAddr);
     let before: usize = 0;
     for (let at = connection.remoteAddresses; at != 0; at = changetype<RemoteAddress>(at).next) {
@@ -164,6 +165,7 @@ export function addressesRemoved(connection: Connection): void {
         if (before == 0) connection.remoteAddresses = remote.next;
         else changetype<RemoteAddress>(before).next = remote.next;
         if (remote.joined != 0 && connection.remoteAccepted > 0) connection.remoteAccepted--;
+        known = true;
         poolFree(remoteAddressPool, at);
         break;
       }
@@ -172,11 +174,13 @@ export function addressesRemoved(connection: Connection): void {
     for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
       const subflow = changetype<Subflow>(at);
       if (subflow.remoteId == id && canCarryData(subflow)) {
+        known = true;
         count(COUNTER_MPTCP_RmSubflow);
         resetDue(subflow, REASON_ADMINISTRATIVE);
       }
     }
-    eventNotice(connection, EVENT_ADDRESS_REMOVED, <i32>id, 0);
+    // RFC 8684 section 3.4.2: an id that nobody knows is ignored.
+    if (known) eventNotice(connection, EVENT_ADDRESS_REMOVED, <i32>id, 0);
   }
 }
 
