@@ -183,6 +183,49 @@ describe('a TUN device', () => {
   });
 });
 
+describe('a TUN device of several queues', () => {
+  const first = { name: 'path0', addresses: ['10.77.1.1/24'], queue: 'first' } as const;
+
+  it('spreads flows over its queues and lives until the last is closed', async (context) => {
+    needsTun(context);
+    const netns = (await namespace()).name;
+    const inside = NetworkNamespace.existing(netns);
+    const links = [tun({ ...first, netns }), tun({ ...first, netns, queue: 'further' })];
+    const ports = links.map((link) => {
+      const port = new RecordingPort();
+      link.attach(port);
+      return port;
+    });
+    const script =
+      "import dgram from 'node:dgram'; for (let i = 0; i < 40; i++) { const s = dgram.createSocket('udp4'); s.send('x', 9, '10.77.1.2', () => s.close()); }";
+    await inside.exec(process.execPath, '--input-type=module', '-e', script);
+    for (const link of links) while (link.receive(64) > 0);
+    const counts = ports.map((port) => port.packets.filter((packet) => packet[9] === 17).length);
+    expect([counts.reduce((sum, each) => sum + each, 0), Math.min(...counts) > 0]).toEqual([40, true]);
+    links[0]?.close();
+    expect(await inside.ip('-o', 'addr', 'show', 'dev', 'path0')).toMatch(/10\.77\.1\.1\/24/);
+    links[1]?.close();
+    await expect(inside.ip('link', 'show', 'path0')).rejects.toThrow(/does not exist/);
+  });
+
+  it('is made once, and has further queues only when it is there', async (context) => {
+    needsTun(context);
+    const netns = (await namespace()).name;
+    const refusal = (options: Parameters<typeof openTun>[0]): unknown => {
+      try {
+        return openTun({ ...options, netns }).close();
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(refusal({ ...first, queue: 'further' })).toMatchObject({ code: 'ENODEV', syscall: 'if_nametoindex' });
+    tun({ ...first, netns });
+    expect(refusal(first)).toMatchObject({ code: 'EBUSY', syscall: 'ioctl TUNSETIFF' });
+    expect(refusal({ name: 'path0' })).toMatchObject({ code: 'EINVAL', syscall: 'ioctl TUNSETIFF' });
+    expect(refusal({ ...first, name: 'path%d' })).toMatchObject({ code: 'EINVAL', syscall: undefined });
+  });
+});
+
 describe('the kernel refuses', () => {
   function failure(options: Parameters<typeof openTun>[0]): TunError {
     const home = readlinkSync('/proc/thread-self/ns/net');

@@ -115,6 +115,30 @@ it.for([
   },
 );
 
+it('two workers know a flow again that was idle for longer than the device remembers it', {
+  timeout: 90_000,
+}, async (context) => {
+  needsTun(context);
+  const size = 1 << 20;
+  const { server, inside } = await serve(`mptcp-test-${process.pid}-idle`, '--json');
+  const url = `http://10.77.1.2/bytes/${size}`;
+  // A TUN device forgets the queue of a flow after 3 s; 15 requests a minute are one every 4 s.
+  const curl = ['curl', '-sSf', '--rate', '15/m', '-w', '%{num_connects} %{size_download} ', '-o', '/dev/null'];
+  const fetches = Array.from({ length: 12 }, () =>
+    run('ip', ...inside.inside('mptcpize', 'run', ...curl, url, '-o', '/dev/null', url)),
+  );
+  await Promise.all(fetches.map(({ closed }) => closed));
+  expect(fetches.map(({ out, errors }) => [out, errors])).toEqual(new Array(12).fill([`1 ${size} 0 ${size} `, '']));
+  await sleep(QUIET_MS);
+  server.child.kill('SIGTERM');
+  await server.closed;
+  expect([server.child.exitCode, server.errors]).toEqual([0, '']);
+  const { workers } = JSON.parse(server.out.trimEnd().split('\n').pop() ?? '') as { workers: WorkerReport[] };
+  // A join alone brings one or two packets to the wrong queue; what comes after the pause brings more.
+  expect(workers.reduce((sum, { exchange }) => sum + exchange.handedOver, 0)).toBeGreaterThan(12);
+  expect(workers.flatMap(leftInUse)).toEqual([]);
+});
+
 it('tells why workers cannot serve, and removes what it made', async (context) => {
   needsTun(context);
   const name = `mptcp-test-${process.pid}-refused`;
