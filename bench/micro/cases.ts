@@ -261,7 +261,7 @@ const reassembly: readonly MicroCase[] = ORDERS.flatMap((order) =>
               const start = (places[k] as number) * (2 * SEGMENT) + SEGMENT;
               peer.add(start, start + SEGMENT);
             }
-            seen = peer.starts.length;
+            seen = peer.count;
             peer.clear();
           }
           return seen;

@@ -15,7 +15,7 @@ interface Shape {
 }
 
 const PORT = 5201;
-const ROUNDS = 2;
+const ROUNDS = 3;
 const SECONDS = 1;
 const INTERVAL = 0.25;
 const DIRECTIONS: readonly Direction[] = ['download', 'upload'];
@@ -73,21 +73,26 @@ async function measure(subflows: number, shapes: readonly Shape[], context: Cont
   }
   for (const { name, direction } of shapes) {
     const own = ours.get(name) ?? [];
-    const peer = kernel.get(direction) ?? [];
+    // The kernel falls now and then into a mode a fiftieth as fast for a whole test; its best round is its figure.
+    const peer = best(kernel.get(direction) ?? []);
     context.report(
       measurement({
         name,
         unit: 'Gbit/s',
         better: 'larger',
         ours: own.flatMap(({ gigabits }) => gigabits),
-        peers: { 'kernel over veth': peer.flatMap(({ gigabits }) => gigabits) },
+        peers: { 'kernel over veth': own.flatMap(() => peer.gigabits) },
         details: {
           cpuSecondsPerGB: significant(median(own.map(({ cpuSecondsPerGB }) => cpuSecondsPerGB))),
-          kernelCpuSecondsPerGB: significant(median(peer.map(({ cpuSecondsPerGB }) => cpuSecondsPerGB))),
+          kernelCpuSecondsPerGB: significant(peer.cpuSecondsPerGB),
         },
       }),
     );
   }
+}
+
+function best(rounds: readonly Goodput[]): Goodput {
+  return rounds.reduce((most, each) => (median(each.gigabits) > median(most.gigabits) ? each : most));
 }
 
 async function kernelGoodput(subflows: number, direction: Direction): Promise<Goodput> {

@@ -98,44 +98,98 @@ export function mapFor(head: PeerMap | undefined, seq: number): PeerMap | undefi
   return undefined;
 }
 
-/** Ranges apart from each other, sorted in an array and found by bisection. */
+const LEVELS = 9;
+
+/** A range of {@link PeerRanges}, in the lists of `next.length` levels. */
+class PeerRange {
+  readonly next: (PeerRange | undefined)[];
+  constructor(
+    public start: number,
+    public end: number,
+    height: number,
+  ) {
+    this.next = new Array<PeerRange | undefined>(height).fill(undefined);
+  }
+}
+
+/** Ranges apart from each other, sorted, in a skip list as that of the core. */
 export class PeerRanges {
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
+  count = 0;
+  #head = new PeerRange(-1, -1, LEVELS);
+  #tail: PeerRange | undefined;
+  readonly #path = new Array<PeerRange>(LEVELS).fill(this.#head);
+  #coin = 0x9e3779b9;
 
   add(start: number, end: number): void {
-    const { starts, ends } = this;
-    // The first range that ends at or behind `start`; most often there is none.
-    let low = starts.length;
-    if (low > 0 && (ends[low - 1] as number) >= start) {
-      low = 0;
-      for (let high = starts.length; low < high; ) {
-        const middle = (low + high) >> 1;
-        if ((ends[middle] as number) < start) low = middle + 1;
-        else high = middle;
+    const tail = this.#tail;
+    let at = tail === undefined || tail.start > start ? this.#floor(start) : tail;
+    if (at !== this.#head && at.end >= start) {
+      if (end > at.end) at.end = end;
+    } else {
+      const behind = at.next[0];
+      if (behind !== undefined && behind.start <= end) {
+        at = behind;
+        at.start = start;
+        if (end > at.end) at.end = end;
+      } else {
+        at = this.#insert(start, end);
       }
     }
-    if (low === starts.length) {
-      starts.push(start);
-      ends.push(end);
-      return;
-    }
-    let past = low;
-    while (past < starts.length && (starts[past] as number) <= end) past++;
-    if (past === low) {
-      starts.splice(low, 0, start);
-      ends.splice(low, 0, end);
-      return;
-    }
-    starts[low] = Math.min(starts[low] as number, start);
-    ends[low] = Math.max(ends[past - 1] as number, end);
-    starts.splice(low + 1, past - low - 1);
-    ends.splice(low + 1, past - low - 1);
+    this.#swallow(at);
   }
 
   clear(): void {
-    this.starts.length = 0;
-    this.ends.length = 0;
+    this.#head = new PeerRange(-1, -1, LEVELS);
+    this.#path.fill(this.#head);
+    this.#tail = undefined;
+    this.count = 0;
+  }
+
+  /** The last range that begins at or before `start`, or the head; its neighbours on all levels are in the path. */
+  #floor(start: number): PeerRange {
+    let at = this.#head;
+    for (let level = LEVELS - 1; level >= 0; level--) {
+      for (let next = at.next[level]; next !== undefined && next.start <= start; next = at.next[level]) at = next;
+      this.#path[level] = at;
+    }
+    return at;
+  }
+
+  #insert(start: number, end: number): PeerRange {
+    this.#floor(start);
+    const range = new PeerRange(start, end, this.#toss());
+    for (let level = 0; level < range.next.length; level++) {
+      const before = this.#path[level] as PeerRange;
+      range.next[level] = before.next[level];
+      before.next[level] = range;
+    }
+    if (range.next[0] === undefined) this.#tail = range;
+    this.count++;
+    return range;
+  }
+
+  #swallow(range: PeerRange): void {
+    const behind = range.next[0];
+    if (behind === undefined || behind.start > range.end) return;
+    this.#floor(range.start);
+    for (let at = range.next[0]; at !== undefined && at.start <= range.end; at = range.next[0]) {
+      if (at.end > range.end) range.end = at.end;
+      for (let level = 0; level < at.next.length; level++) {
+        (this.#path[level] as PeerRange).next[level] = at.next[level];
+      }
+      if (this.#tail === at) this.#tail = range;
+      this.count--;
+    }
+  }
+
+  /** One in four stands in a further level. */
+  #toss(): number {
+    this.#coin ^= this.#coin << 13;
+    this.#coin ^= this.#coin >>> 17;
+    this.#coin ^= this.#coin << 5;
+    let height = 1;
+    for (let bits = this.#coin; (bits & 3) === 0 && height < LEVELS; bits >>>= 2) height++;
+    return height;
   }
 }
 
