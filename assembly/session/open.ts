@@ -129,15 +129,7 @@ export function activeOpen(
 
 /** Takes a SYN for a listener: a new connection in its handshake. Returns false when there is no memory. */
 export function passiveOpen(listener: Listener, link: i32): bool {
-  const created = subflowCreate(
-    link,
-    packet.dstHi,
-    packet.dstLo,
-    segment.dstPort,
-    packet.srcHi,
-    packet.srcLo,
-    segment.srcPort,
-  );
+  const created = createFromSyn(link);
   if (created == 0) return false;
   const subflow = changetype<Subflow>(created);
   subflow.flags = <u8>SUBFLOW_INITIAL;
@@ -187,15 +179,7 @@ export function passiveJoin(link: i32): bool {
     count(COUNTER_MPTCP_MPJoinRejected);
     return false;
   }
-  const created = subflowCreate(
-    link,
-    packet.dstHi,
-    packet.dstLo,
-    segment.dstPort,
-    packet.srcHi,
-    packet.srcLo,
-    segment.srcPort,
-  );
+  const created = createFromSyn(link);
   if (created == 0) return false;
   const subflow = changetype<Subflow>(created);
   subflow.flags = <u8>SUBFLOW_JOINED;
@@ -268,6 +252,11 @@ export function synTimedOut(subflow: Subflow): void {
   if (<i64>subflow.synTries <= config(CONFIG_SYN_RETRIES_BEFORE_FALLBACK)) return;
   subflow.synPlain = 1;
   count(COUNTER_MPTCP_MPCapableSYNTXDrop);
+}
+
+/** A subflow to whoever sent the SYN in `packet` and `segment`; 0 when there is no memory. */
+function createFromSyn(link: i32): usize {
+  return subflowCreate(link, packet.dstHi, packet.dstLo, segment.dstPort, packet.srcHi, packet.srcLo, segment.srcPort);
 }
 
 function createConnection(multipath: bool): Connection | null {

@@ -31,14 +31,7 @@ export function flowsOpen(bytes: usize): void {
 }
 
 export function flowInsert(subflow: Subflow): void {
-  const bucket = bucketOf(
-    subflow.localHi,
-    subflow.localLo,
-    subflow.localPort,
-    subflow.remoteHi,
-    subflow.remoteLo,
-    subflow.remotePort,
-  );
+  const bucket = bucketOfSubflow(subflow);
   subflow.hashNext = <usize>load<u32>(bucket);
   store<u32>(bucket, <u32>changetype<usize>(subflow));
 }
@@ -46,14 +39,7 @@ export function flowInsert(subflow: Subflow): void {
 export function flowRemove(subflow: Subflow): void {
   const cached = recentOf(subflow.localPort, subflow.remotePort, subflow.remoteLo);
   if (load<u32>(cached) == <u32>changetype<usize>(subflow)) store<u32>(cached, 0);
-  const bucket = bucketOf(
-    subflow.localHi,
-    subflow.localLo,
-    subflow.localPort,
-    subflow.remoteHi,
-    subflow.remoteLo,
-    subflow.remotePort,
-  );
+  const bucket = bucketOfSubflow(subflow);
   let at = <usize>load<u32>(bucket);
   if (at == changetype<usize>(subflow)) {
     store<u32>(bucket, <u32>subflow.hashNext);
@@ -133,6 +119,17 @@ export function freePort(localHi: u64, localLo: u64, remoteHi: u64, remoteLo: u6
     if (isOwn(port) && flowFind(localHi, localLo, port, remoteHi, remoteLo, remotePort) == 0) return port;
   }
   return 0;
+}
+
+function bucketOfSubflow(subflow: Subflow): usize {
+  return bucketOf(
+    subflow.localHi,
+    subflow.localLo,
+    subflow.localPort,
+    subflow.remoteHi,
+    subflow.remoteLo,
+    subflow.remotePort,
+  );
 }
 
 function bucketOf(localHi: u64, localLo: u64, localPort: u32, remoteHi: u64, remoteLo: u64, remotePort: u32): usize {
