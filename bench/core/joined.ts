@@ -13,6 +13,7 @@ import {
   SubflowInfoLayout,
   TX_BATCH,
 } from '../../host/abi.js';
+import { bridge, type Copy } from './bridge.js';
 import { PATH_PREFIX, pathAddress, Side } from './side.js';
 
 /** Two stacks with one connection between them. */
@@ -61,9 +62,16 @@ class ReturnPath {
   lastDue = 0;
   head = 0;
   tail = 0;
-  readonly bytes = new Uint8Array(REPLY_BYTES * REPLIES);
+  readonly memory = new WebAssembly.Memory({ initial: (REPLY_BYTES * REPLIES) >> 16 });
+  readonly store: Copy;
+  readonly fetch: Copy;
   readonly lengths = new Uint32Array(REPLIES);
   readonly due = new Float64Array(REPLIES);
+
+  constructor(client: WebAssembly.Memory, server: WebAssembly.Memory) {
+    this.store = bridge(server, this.memory);
+    this.fetch = bridge(this.memory, client);
+  }
 }
 
 /**
@@ -78,6 +86,7 @@ export class Joined {
   readonly client: Side;
   readonly server: Side;
   readonly #paths: ReturnPath[];
+  readonly #across: Copy;
   readonly #chunk = new Uint8Array(CHUNK).map((_, index) => index % 251);
   readonly #connection: number;
   readonly #accepted: number;
@@ -91,7 +100,11 @@ export class Joined {
   constructor(options: JoinedOptions) {
     this.client = new Side(options.module, BUDGET, 1);
     this.server = new Side(options.module, BUDGET, 2);
-    this.#paths = Array.from({ length: options.paths }, () => new ReturnPath());
+    this.#paths = Array.from(
+      { length: options.paths },
+      () => new ReturnPath(this.client.calls.memory, this.server.calls.memory),
+    );
+    this.#across = bridge(this.client.calls.memory, this.server.calls.memory);
     this.#setUp(this.client, 1, options);
     this.#setUp(this.server, 2, options);
     const flags = options.multipath ? 0 : CONNECT_PLAIN_TCP;
@@ -254,8 +267,7 @@ export class Joined {
       const entry = queue.head % REPLIES;
       if ((queue.due[entry] as number) > this.#now) return;
       const length = queue.lengths[entry] as number;
-      const from = entry * REPLY_BYTES;
-      client.bytes.set(queue.bytes.subarray(from, from + length), client.slot);
+      queue.fetch(client.slot, entry * REPLY_BYTES, length);
       client.calls.mptcp_ingest(path, 0, length);
       queue.head++;
     }
@@ -267,7 +279,7 @@ export class Joined {
     for (;;) {
       const count = client.calls.mptcp_transmit(path, TX_BATCH);
       for (let index = 0; index < count; index++) {
-        const length = client.copyPacket(index, server.bytes, server.slot);
+        const length = client.copyPacket(index, this.#across, server.slot);
         if (client.hasPayload(index)) this.#segments++;
         queue.carried += length;
         server.calls.mptcp_ingest(path, 0, length);
@@ -289,7 +301,7 @@ export class Joined {
       for (let index = 0; index < count; index++) {
         if (queue.tail - queue.head === REPLIES) throw new Error('too many acknowledgments are on their way');
         const entry = queue.tail++ % REPLIES;
-        queue.lengths[entry] = server.copyPacket(index, queue.bytes, entry * REPLY_BYTES);
+        queue.lengths[entry] = server.copyPacket(index, queue.store, entry * REPLY_BYTES);
         queue.due[entry] = queue.lastDue;
       }
       if (count < TX_BATCH) return;

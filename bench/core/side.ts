@@ -1,5 +1,6 @@
 import { instantiateSync } from '@assemblyscript/loader';
 import { IovecLayout, type MptcpExports, RX_SLOT_BYTES, TxDescriptorLayout } from '../../host/abi.js';
+import type { Copy } from './bridge.js';
 
 const DESCRIPTOR_WORDS = TxDescriptorLayout.size >> 2;
 const IOVECS_WORD = TxDescriptorLayout.fields.iovecs.offset >> 2;
@@ -44,20 +45,30 @@ export class Side {
     this.must('mptcp_time', this.calls.mptcp_time(BigInt(now)));
   }
 
-  /** Copies packet `index` of the last mptcp_transmit into `target` at `offset` and returns its length, bytes. */
-  copyPacket(index: number, target: Uint8Array, offset: number): number {
-    const { bytes, words } = this;
+  /** Copies packet `index` of the last mptcp_transmit to `to`, by {@link bridge}; returns its length, bytes. */
+  copyPacket(index: number, copy: Copy, to: number): number {
+    const { words } = this;
     const at = this.#txRing + index * DESCRIPTOR_WORDS;
     const pieces = words[at + 1] as number;
-    let end = offset;
+    let end = to;
     for (let vector = at + IOVECS_WORD, last = vector + pieces * IOVEC_WORDS; vector < last; vector += IOVEC_WORDS) {
-      // The memory has less than 4 GiB: the lower half of an address is all of it.
-      const base = words[vector] as number;
       const length = words[vector + 2] as number;
-      target.set(bytes.subarray(base, base + length), end);
+      // The memory has less than 4 GiB: the lower half of an address is all of it.
+      copy(end, words[vector] as number, length);
       end += length;
     }
-    return end - offset;
+    return end - to;
+  }
+
+  /** Packet `index` of the last mptcp_transmit, in one piece. */
+  packet(index: number): Uint8Array {
+    const bytes = new Uint8Array(this.words[this.#txRing + index * DESCRIPTOR_WORDS] as number);
+    const length = this.copyPacket(
+      index,
+      (to, from, count) => bytes.set(this.bytes.subarray(from, from + count), to),
+      0,
+    );
+    return bytes.subarray(0, length);
   }
 
   /** Whether packet `index` of the last mptcp_transmit has a payload. */

@@ -11,6 +11,7 @@ import {
   PoolInfoLayout,
   TX_BATCH,
 } from '../../host/abi.js';
+import { bridge, type Copy } from '../core/bridge.js';
 import { PATH_PREFIX, pathAddress, Side } from '../core/side.js';
 
 const FIRST_PORT = 1000;
@@ -39,11 +40,15 @@ export class Population {
   readonly servers: number[] = [];
   readonly #listeners: number[] = [];
   readonly #flags: number;
+  readonly #there: Copy;
+  readonly #back: Copy;
   now = 1_000_000;
 
   constructor({ module, memory, multipath, keepAlive = false, mtu = 1500, window = 1 << 18 }: PopulationOptions) {
     this.client = new Side(module, memory, 1);
     this.server = new Side(module, memory, 2);
+    this.#there = bridge(this.client.calls.memory, this.server.calls.memory);
+    this.#back = bridge(this.server.calls.memory, this.client.calls.memory);
     this.#flags = multipath ? 0 : CONNECT_PLAIN_TCP;
     for (const [side, host] of [
       [this.client, 1],
@@ -97,7 +102,7 @@ export class Population {
       this.now += 10;
       this.client.time(this.now);
       this.server.time(this.now);
-      const moved = carry(this.client, this.server) + carry(this.server, this.client);
+      const moved = carry(this.client, this.server, this.#there) + carry(this.server, this.client, this.#back);
       carried += moved;
       drain(this.client);
       drain(this.server);
@@ -146,12 +151,12 @@ export class Population {
 }
 
 /** Carries what one side has for the other. Returns the packets. */
-function carry(from: Side, to: Side): number {
+function carry(from: Side, to: Side, copy: Copy): number {
   let carried = 0;
   for (;;) {
     const count = from.calls.mptcp_transmit(0, TX_BATCH);
     for (let index = 0; index < count; index++) {
-      to.calls.mptcp_ingest(0, 0, from.copyPacket(index, to.bytes, to.slot));
+      to.calls.mptcp_ingest(0, 0, from.copyPacket(index, copy, to.slot));
     }
     carried += count;
     if (count < TX_BATCH) return carried;

@@ -35,9 +35,7 @@ export class Reordered {
     this.#handle = this.#population.servers[0] as number;
     client.write(this.#population.clients[0] as number, new Uint8Array(PIECE), 0);
     if (client.calls.mptcp_transmit(0, TX_BATCH) !== 1) throw new Error('the bench expects one packet');
-    this.#packet = new Uint8Array(512);
-    const length = client.copyPacket(0, this.#packet, 0);
-    this.#packet = this.#packet.slice(0, length);
+    this.#packet = client.packet(0);
     this.#view = new DataView(this.#packet.buffer);
     this.#seq = this.#view.getUint32(SEQ_OFFSET);
     server.bytes.set(this.#packet, server.slot);

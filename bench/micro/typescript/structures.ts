@@ -193,6 +193,50 @@ export class PeerRanges {
   }
 }
 
+/** Ranges apart from each other, sorted in an array and found by bisection: the fastest while they are few. */
+export class SortedRanges {
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+
+  add(start: number, end: number): void {
+    const starts = this.#starts;
+    const ends = this.#ends;
+    // The first range that ends at or behind `start`; most often there is none.
+    let low = starts.length;
+    if (low > 0 && (ends[low - 1] as number) >= start) {
+      low = 0;
+      for (let high = starts.length; low < high; ) {
+        const middle = (low + high) >> 1;
+        if ((ends[middle] as number) < start) low = middle + 1;
+        else high = middle;
+      }
+    }
+    let past = low;
+    while (past < starts.length && (starts[past] as number) <= end) past++;
+    if (low === starts.length) {
+      starts.push(start);
+      ends.push(end);
+    } else if (past === low) {
+      starts.splice(low, 0, start);
+      ends.splice(low, 0, end);
+    } else {
+      starts[low] = Math.min(starts[low] as number, start);
+      ends[low] = Math.max(ends[past - 1] as number, end);
+      starts.splice(low + 1, past - low - 1);
+      ends.splice(low + 1, past - low - 1);
+    }
+  }
+
+  clear(): void {
+    this.#starts.length = 0;
+    this.#ends.length = 0;
+  }
+
+  get count(): number {
+    return this.#starts.length;
+  }
+}
+
 /** A flow of {@link PeerFlows}. */
 export class PeerFlow {
   next: PeerFlow | undefined;
