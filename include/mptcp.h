@@ -774,7 +774,7 @@ int32_t mptcp_set(int32_t handle, int32_t key, int64_t value);
 /* Reads a CONFIG_ value. Returns the value, ERR_INVALID or ERR_HANDLE. */
 int64_t mptcp_get(int32_t handle, int32_t key);
 
-/* Sets the clock, µs since any fixed moment, and runs the timers that are due. Call it before a batch of other calls. Returns 0, or ERR_TIME when `now` is before an earlier one (the clock then stays). */
+/* Sets the clock, µs since any fixed moment, and runs the timers that are due. Call it before a batch of other calls. Returns 0, or ERR_TIME when `now` is before an earlier one or beyond 2^61 (the clock then stays). */
 int32_t mptcp_time(int64_t now);
 
 /* The time, µs, at which mptcp_time must be called next, or ERR_DONE when nothing is due ever. It can be earlier than any timer, never later. */

@@ -38,6 +38,9 @@ import { socketsOpen } from './sockets';
 
 /** The stack as a whole: made once, told the time, asked for events. */
 
+/** The latest time, µs: no deadline behind it overflows. */
+const TIME_MAX: i64 = 1 << 61;
+
 let created = false;
 let txRing: usize = 0;
 let eventRing: usize = 0;
@@ -84,7 +87,7 @@ export function isCreated(): bool {
 
 /** See mptcp_time. */
 export function advance(time: i64): i32 {
-  if (time < now()) return ERR_TIME;
+  if (time < now() || time > TIME_MAX) return ERR_TIME;
   repliesSent();
   clockSet(time);
   for (let timer = wheelPop(time); timer != 0; timer = wheelPop(time)) {

@@ -21,6 +21,7 @@ export function isOwn(number: u32): bool {
   return shardOf(number) == ownShard();
 }
 
+/** The two settings come one after the other: a number too large for the count stands for its remainder. */
 export function ownShard(): u32 {
-  return <u32>config(CONFIG_SHARD);
+  return shardOf(<u32>config(CONFIG_SHARD));
 }

@@ -229,7 +229,8 @@ function sendAck(subflow: Subflow, connection: Connection | null, descriptor: us
     return;
   }
   // A segment with an address signal has no DATA_ACK: an ordinary one follows it.
-  const again = connection !== null && connection.multipath != 0 && signalDue(connection);
+  let again = connection !== null && connection.multipath != 0 && signalDue(connection);
+  if (subflow.state == TCP_SYN_RECEIVED) again = false;
   sendBare(subflow, connection, descriptor, subflow.sndNxt);
   if (again) subflow.ackDue = ACK_NOW;
 }

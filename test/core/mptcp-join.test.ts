@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   CONFIG_LIMIT_SUBFLOWS,
   ENDPOINT_BACKUP,
+  ENDPOINT_SIGNAL,
   ENDPOINT_SUBFLOW,
   SUBFLOW_BACKUP_REMOTE,
   TCP_ESTABLISHED,
@@ -68,6 +69,16 @@ describe.each(VARIANTS)('MP_JOIN of the peer (%s)', (variant) => {
     expect(script.counter('MPTcpExtMPJoinAckHMacFailure')).toBe(1);
     expect(script.info(handle).subflows).toBe(1);
     expect(script.events()).toEqual([]);
+  });
+
+  it('that is under way answers what does not fit once, whatever there is to announce', () => {
+    const script = open({ links: [['10.0.0.2'], ['10.1.0.2'], ['10.2.0.2']] });
+    const { second } = began(script);
+    script.x.mptcp_link_up(0, 0);
+    script.endpoint('10.2.0.2', ENDPOINT_SIGNAL);
+    second.send('R', { seq: 100 });
+    second.expect('A', { seq: 1, ack: 1, mptcp: [] });
+    script.expectNothing();
   });
 
   it('without HMAC is reset, and its data is never taken (RFC 8684 section 3.2)', () => {

@@ -260,16 +260,19 @@ export class Script {
   flush(): Sent[] {
     const ring = this.x.mptcp_tx_ring() >>> 0;
     for (let link = 0; link < this.#links; link++) {
-      for (
-        let count = this.x.mptcp_transmit(link, TX_BATCH);
-        count > 0;
-        count = this.x.mptcp_transmit(link, TX_BATCH)
-      ) {
+      for (let rounds = 0; ; rounds++) {
+        if (rounds > 1_000) {
+          const last = this.#out.slice(-3).map(({ bytes }) => `\n  ${show(readTcp(bytes))}`);
+          throw new Error(`link ${link} never ends to send:${last.join('')}`);
+        }
+        const count = this.x.mptcp_transmit(link, TX_BATCH);
+        if (count <= 0) break;
         for (let index = 0; index < count; index++) {
           this.#out.push({ at: this.now, link, bytes: this.#descriptor(ring + index * TxDescriptorLayout.size) });
         }
       }
     }
+    if (this.#out.length > 200_000) throw new Error('more packets left than any test looks at');
     return this.#out;
   }
 
