@@ -1,6 +1,14 @@
 /** Any call of the ABI with any arguments in any order, on two stacks that hear each other. */
 import { describe, expect, it } from 'vitest';
-import { BUDGET_MAX, BUDGET_MIN, ERR_INVALID, ERR_STATE, ERR_TIME, type MptcpExports } from '../../host/abi.js';
+import {
+  BUDGET_MAX,
+  BUDGET_MIN,
+  CONFIG_RTO_MAX,
+  ERR_INVALID,
+  ERR_STATE,
+  ERR_TIME,
+  type MptcpExports,
+} from '../../host/abi.js';
 import { plainActive } from './handshakes.js';
 import { Random, seeds } from './random.js';
 import { halves, instantiate, Script, VARIANTS } from './script.js';
@@ -125,45 +133,50 @@ function carry(from: Script, to: Script, random: Random): void {
 }
 
 describe.each(VARIANTS)('calls in any order (%s)', (variant) => {
-  it.each(seeds(variant === 'simd' ? 16 : 4))('never trap and leave nothing behind: FUZZ_SEED=%i', (seed) => {
-    const random = new Random(seed);
-    const sides: Side[] = ['2', '3'].map((host, index) => ({
-      script: new Script({
-        variant,
-        budget: BUDGET_MIN,
-        seed: BigInt(seed * 2 + index),
-        links: [[`10.0.0.${host}`, `fd00::${host}`], [`10.1.0.${host}`]],
-      }),
-      handles: [],
-      name: index === 0 ? 'a' : 'b',
-    }));
-    for (const side of sides) side.handles.push(side.script.listen(80));
-    const memory = sides.map(({ script }) => script.x.memory.buffer.byteLength);
-    for (let turn = 0; turn < 4_000; turn++) {
-      const side = random.pick(sides);
-      const name = random.pick(NAMES);
-      const result = CALLS[name](side.script.x, random, side);
-      if (typeof result === 'number' && result < 0) expect(result, name).toBeGreaterThanOrEqual(-18);
-      if (random.chance(1, 3)) {
-        const [a, b] = sides;
-        if (a === undefined || b === undefined) throw new Error('there are two sides');
-        carry(a.script, b.script, random);
-        carry(b.script, a.script, random);
+  it.each(seeds(variant === 'simd' ? 16 : 4, [663, 1062]))(
+    'never trap and leave nothing behind: FUZZ_SEED=%i',
+    (seed) => {
+      const random = new Random(seed);
+      const sides: Side[] = ['2', '3'].map((host, index) => ({
+        script: new Script({
+          variant,
+          budget: BUDGET_MIN,
+          seed: BigInt(seed * 2 + index),
+          links: [[`10.0.0.${host}`, `fd00::${host}`], [`10.1.0.${host}`]],
+        }),
+        handles: [],
+        name: index === 0 ? 'a' : 'b',
+      }));
+      for (const side of sides) side.handles.push(side.script.listen(80));
+      const memory = sides.map(({ script }) => script.x.memory.buffer.byteLength);
+      for (let turn = 0; turn < 4_000; turn++) {
+        const side = random.pick(sides);
+        const name = random.pick(NAMES);
+        const result = CALLS[name](side.script.x, random, side);
+        if (typeof result === 'number' && result < 0) expect(result, name).toBeGreaterThanOrEqual(-18);
+        if (random.chance(1, 3)) {
+          const [a, b] = sides;
+          if (a === undefined || b === undefined) throw new Error('there are two sides');
+          carry(a.script, b.script, random);
+          carry(b.script, a.script, random);
+        }
+        if (random.chance(1, 10)) side.script.advance(random.pick([10, 1_000, 50_000, 1_000_000]));
       }
-      if (random.chance(1, 10)) side.script.advance(random.pick([10, 1_000, 50_000, 1_000_000]));
-    }
-    for (const { script, handles } of sides) {
-      script.skip();
-      for (const each of handles) script.x.mptcp_close(each);
-    }
-    for (const { script } of sides) {
-      script.skip();
-      script.advance(100 * 3_600_000_000);
-      script.skip();
-      script.expectEmpty();
-    }
-    expect(sides.map(({ script }) => script.x.memory.buffer.byteLength)).toEqual(memory);
-  });
+      for (const { script, handles } of sides) {
+        script.skip();
+        // A peer that is gone is asked again and again until the time to close is over: not every millisecond.
+        script.set(CONFIG_RTO_MAX, 120_000_000);
+        for (const each of handles) script.x.mptcp_close(each);
+      }
+      for (const { script } of sides) {
+        script.skip();
+        script.advance(100 * 3_600_000_000);
+        script.skip();
+        script.expectEmpty();
+      }
+      expect(sides.map(({ script }) => script.x.memory.buffer.byteLength)).toEqual(memory);
+    },
+  );
 
   it('before mptcp_create are refused', () => {
     const x = instantiate(variant);
