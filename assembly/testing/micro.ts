@@ -90,7 +90,7 @@ export function tokenLoop(times: u32): u32 {
 export function hmacLoop(times: u32): u32 {
   let seen: u32 = 0;
   for (let i: u32 = 0; i < times; i++) {
-    joinHmac(0x0123456789abcdef, 0xfedcba9876543210, seen, i, area);
+    joinHmac(((<u64>0x01234567) << 32) | 0x89abcdef, ((<u64>0xfedcba98) << 32) | 0x76543210, seen, i, area);
     seen = load<u32>(area);
   }
   return seen;

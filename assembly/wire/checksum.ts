@@ -61,7 +61,13 @@ export function sumBytes(address: usize, length: u32, sum: u64): u64 {
     }
     sum += other;
   }
-  while (left >= 4) {
+  while (left >= 8) {
+    const a = load<u64>(p);
+    sum += (a & 0xffffffff) + (a >> 32);
+    p += 8;
+    left -= 8;
+  }
+  if (left >= 4) {
     sum += <u64>load<u32>(p);
     p += 4;
     left -= 4;
