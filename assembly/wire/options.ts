@@ -24,6 +24,8 @@ export {
   options,
 } from './option-fields';
 
+/** NOP, NOP, kind 8, length 10, as a little-endian word. */
+const TIMESTAMPS_ALIGNED: u32 = 0x0a080101;
 const KIND_END: u32 = 0;
 const KIND_NOP: u32 = 1;
 const KIND_MSS: u32 = 2;
@@ -69,6 +71,14 @@ export function parseOptions(address: usize, length: u32): bool {
 
   let p = address;
   let left = length;
+  // RFC 7323 appendix A: established connections begin with NOP, NOP and timestamps.
+  if (left >= 12 && load<u32>(p) == TIMESTAMPS_ALIGNED) {
+    options.present = OPTION_TIMESTAMPS;
+    options.tsVal = loadBe32(p + 4);
+    options.tsEcr = loadBe32(p + 8);
+    p += 12;
+    left -= 12;
+  }
   while (left != 0) {
     const kind: u32 = load<u8>(p);
     if (kind == KIND_END) return true;
