@@ -26,6 +26,7 @@ export class Pool {
   slots: u32;
   /** 0 or 1 for pools with handles, NO_HANDLES for others. */
   kind: u32;
+  /** Pages it may have, 0 for as many as there are. */
   limit: u32;
 }
 
@@ -53,6 +54,11 @@ export function poolOpen(pool: Pool, stride: u32, kind: u32): void {
 export function poolDirectory(pool: Pool, pagesAtMost: u32): void {
   pool.limit = pagesAtMost;
   pool.directory = regionTake(<usize>pagesAtMost * 4);
+}
+
+/** Bounds a pool: the rest of the budget is then for others, whatever a peer makes this one hold. */
+export function poolLimit(pool: Pool, pagesAtMost: u32): void {
+  pool.limit = pagesAtMost;
 }
 
 /** An object, cleared but for its first two words, or 0 when the budget is used up. */
@@ -98,7 +104,8 @@ export function poolAt(pool: Pool, index: u32): usize {
 }
 
 function poolGrow(pool: Pool): bool {
-  if (pool.kind != NO_HANDLES && (pool.pages >= pool.limit || pool.slots > INDEX_MASK)) return false;
+  if (pool.limit != 0 && pool.pages >= pool.limit) return false;
+  if (pool.kind != NO_HANDLES && pool.slots > INDEX_MASK) return false;
   const page = pageTake();
   if (page == 0) return false;
   const count = 1 << pool.shift;

@@ -65,14 +65,14 @@ function dataTimeout(connection: Connection): void {
       ackNow(changetype<Subflow>(carrier));
     }
   }
-  if (connection.sndNxt != connection.sndEnd) {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const subflow = changetype<Subflow>(at);
+    if (subflow.outstanding != 0) continue;
     // Bytes wait and nothing is in flight: the window is closed, and its opening may have been lost.
-    for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
-      const subflow = changetype<Subflow>(at);
-      if (!canCarryData(subflow) || subflow.outstanding != 0) continue;
-      subflow.probeDue = 1;
-      readyAdd(subflow);
-    }
+    const waits = connection.sndNxt != connection.sndEnd && canCarryData(subflow);
+    if (waits || subflow.mapNext != 0) subflow.probeDue = 1;
+    // Or there was no memory to keep account of a segment: there may be some now.
+    readyAdd(subflow);
   }
   pushLater(connection);
 }

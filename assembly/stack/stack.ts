@@ -13,8 +13,8 @@ import {
 } from '../abi';
 import { randomSeed } from '../crypto/random';
 import { pagesOpen } from '../memory/pages';
-import { poolDirectory } from '../memory/pool';
-import { rangesOpen } from '../memory/ranges';
+import { poolDirectory, poolLimit } from '../memory/pool';
+import { rangePool, rangesOpen } from '../memory/ranges';
 import { regionOpen, regionTake } from '../memory/region';
 import { Timer, wheelNext, wheelOpen, wheelPop } from '../memory/wheel';
 import { buffersOpen } from '../session/buffer';
@@ -23,9 +23,9 @@ import { sendersOpen } from '../session/send';
 import { tokensOpen } from '../session/tokens';
 import { clockSet, now } from '../state/clock';
 import { configOpen } from '../state/config';
-import { connectionPool, connectionsOpen, timerConnection } from '../state/connection';
-import { mapsOpen } from '../state/datamap';
-import { eventsOpen, eventsTake } from '../state/events';
+import { connectionPool, connectionsOpen, remoteAddressPool, timerConnection } from '../state/connection';
+import { mapPool, mapsOpen, receiveMapPool, segmentPool } from '../state/datamap';
+import { eventsOpen, eventsTake, noticePool } from '../state/events';
 import { linksOpen } from '../state/link';
 import { listenerPool, listenersOpen } from '../state/listener';
 import { SUBFLOW_TIMER, subflowPool, subflowsOpen, timerSubflow } from '../state/subflow';
@@ -77,7 +77,14 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   poolDirectory(connectionPool, directory);
   poolDirectory(subflowPool, directory);
   poolDirectory(listenerPool, directory);
-  pagesOpen();
+  // Pages of a pool never come back. Of what peers, or many small writes, can make each has its share.
+  const share = max<u32>(pagesOpen() >> 3, 4);
+  poolLimit(rangePool, share);
+  poolLimit(receiveMapPool, share);
+  poolLimit(mapPool, share);
+  poolLimit(segmentPool, share);
+  poolLimit(noticePool, share >> 2);
+  poolLimit(remoteAddressPool, share >> 2);
   return 0;
 }
 

@@ -278,6 +278,21 @@ describe.each(VARIANTS)('sending (%s)', (variant) => {
     peer.expect('A', { seq: 1 + 11 * MSS, length: MSS });
   });
 
+  it('probes when the peer took back its window before bytes meant for it were sent', () => {
+    const script = open();
+    const { peer, handle } = plainPassive(script, {}, { mss: MSS });
+    script.write(handle, 'all of it');
+    // Another link's turn shares the bytes out; before that of their own comes, the window is closed.
+    script.x.mptcp_transmit(1, 64);
+    peer.send('A', { seq: 1, ack: 1, window: 0 });
+    script.expectNothing();
+    script.advance(30_000_000);
+    expect(script.take(peer)).toBeDefined();
+    script.skip();
+    peer.send('A', { seq: 1, ack: 1, window: 1_000 });
+    peer.expect('A', { seq: 1, data: 'all of it' });
+  });
+
   it('does not take the window of an older segment (RFC 9293 section 3.10.7.4)', () => {
     const script = open();
     const { peer, handle } = plainPassive(script, {}, { mss: MSS });
