@@ -8,6 +8,7 @@ import { provenance } from './machine.js';
 import { judge, MARKS } from './marks.js';
 import { micro } from './micro/bench.js';
 import { type Bench, type Context, type Measurement, significant, toJson } from './record.js';
+import { profileCore } from './report/profile.js';
 import { writeReport } from './report/write.js';
 import { scale } from './scale/bench.js';
 import { geometricMean } from './statistics.js';
@@ -50,7 +51,9 @@ async function main(): Promise<number> {
   }
   if (args.report) {
     const about = await provenance(process.argv.slice(2), (performance.now() - start) / 1000);
-    for (const path of writeReport({ measurements, notes, provenance: about, benches: BENCHES })) say(`wrote ${path}`);
+    const profiles = measurements.some(({ name }) => name.startsWith('core/')) ? await profileCore() : [];
+    const input = { measurements, notes, provenance: about, profiles, benches: BENCHES };
+    for (const path of writeReport(input)) say(`wrote ${path}`);
   }
   if (args.json) console.log(JSON.stringify(toJson(measurements)));
   return 0;

@@ -1,7 +1,8 @@
 import { judge, MARKS } from '../marks.js';
 import type { Measurement } from '../record.js';
-import { type ReportInput, verdictRow } from './markdown.js';
+import { PROFILES_TEXT, type ReportInput, verdictRow } from './markdown.js';
 import { type BarGroup, barPlot, escapeText, linePlot } from './plot.js';
+import type { Profile } from './profile.js';
 
 const STYLE = `body{font-family:system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;line-height:1.5}
 table{border-collapse:collapse;margin:1rem 0;font-size:.9rem}td,th{border:1px solid #9996;padding:.25rem .6rem;text-align:left}
@@ -10,7 +11,7 @@ svg{width:100%;height:auto;margin:1rem 0}.bad{font-weight:600;color:#c00}h2{marg
 
 /** A page that needs no other file: marks, plots, provenance. */
 export function htmlReport(input: ReportInput): string {
-  const { measurements, notes, provenance } = input;
+  const { measurements, notes, provenance, profiles } = input;
   const verdicts = MARKS.map((mark) => judge(mark, measurements));
   const body = [
     '<h1>Performance</h1>',
@@ -19,6 +20,7 @@ export function htmlReport(input: ReportInput): string {
     table([['Mark', 'Kind', 'State', 'Furthest from it'], ...verdicts.map(verdictRow)]),
     ...notes.map((note) => `<p>${escapeText(note)}</p>`),
     ...plots(measurements),
+    ...profilePlots(profiles),
   ];
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Performance of mptcp-wasm</title><style>${STYLE}</style><body>${body.join('\n')}</body></html>\n`;
@@ -44,6 +46,24 @@ function plots(measurements: readonly Measurement[]): string[] {
     ...section('Scale', scalePlots(of('scale'))),
     ...section('Handshakes', plain(of('handshake'), 'Connections in a second, both ends in one thread', '1/s')),
     ...section('Inner functions', microPlots(of('micro'))),
+  ];
+}
+
+function profilePlots(profiles: readonly Profile[]): string[] {
+  if (profiles.length === 0) return [];
+  return [
+    '<h2>Where the time goes</h2>',
+    `<p>${escapeText(PROFILES_TEXT.replaceAll('`', ''))}</p>`,
+    ...profiles.map(({ name, functions }) =>
+      barPlot({
+        title: name,
+        unit: '%',
+        groups: functions.map((each) => ({
+          label: each.name.replace('assembly/', ''),
+          bars: [{ series: 'own time', value: each.part * 100 }],
+        })),
+      }),
+    ),
   ];
 }
 

@@ -2,17 +2,19 @@ import type { Provenance } from '../machine.js';
 import { judge, MARKS, type Verdict } from '../marks.js';
 import type { Measurement } from '../record.js';
 import { formatFigure } from './plot.js';
+import type { Profile } from './profile.js';
 
 /** What a report is made of. */
 export interface ReportInput {
   readonly measurements: readonly Measurement[];
   readonly notes: readonly string[];
   readonly provenance: Provenance;
+  readonly profiles: readonly Profile[];
   readonly benches: readonly { readonly name: string; readonly description: string }[];
 }
 
 /** The text of docs/performance.md. */
-export function markdownReport({ measurements, notes, provenance, benches }: ReportInput): string {
+export function markdownReport({ measurements, notes, provenance, profiles, benches }: ReportInput): string {
   const parts = [
     '# Performance',
     'Made by `npm run bench -- --report`; do not edit. A ratio is ours over the first peer measured in the same run, ' +
@@ -34,8 +36,20 @@ export function markdownReport({ measurements, notes, provenance, benches }: Rep
         table(['Case', 'Value', '±', 'Ratio', '±', 'Peers', 'Details'], own.map(row)),
       ];
     }),
+    ...(profiles.length > 0 ? ['## Where the time goes', PROFILES_TEXT, ...profiles.map(profileText)] : []),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+/** What a profile shows, for the reader. */
+export const PROFILES_TEXT =
+  'Own time of functions by sampling. Names with a path are the core; the others are ' +
+  'the bench, which plays application and link: `write` copies into the send buffer, `copyAcross` from stack to ' +
+  'stack, and bufferPlace into the receive buffer.';
+
+function profileText({ name, functions }: Profile): string {
+  const listed = functions.map(({ name: each, part }) => `${percent(part)} \`${each}\``);
+  return `- \`${name}\`: ${listed.join(', ')}`;
 }
 
 /** One mark as a row of a table. */

@@ -5,6 +5,7 @@ import { type Measurement, measurement, toJson } from '../../bench/record.js';
 import { htmlReport } from '../../bench/report/html.js';
 import { markdownReport } from '../../bench/report/markdown.js';
 import { barPlot, formatFigure, linePlot, niceCeiling } from '../../bench/report/plot.js';
+import { parts } from '../../bench/report/profile.js';
 
 const goodput = (name: string, ours: number, peer: number): Measurement =>
   measurement({ name, unit: 'Gbit/s', better: 'larger', ours: [ours], peers: { smoltcp: [peer] } });
@@ -24,6 +25,7 @@ const INPUT = {
     measurement({ name: 'micro/token', unit: 'ns', better: 'smaller', ours: [300], peers: { typescript: [1200] } }),
   ],
   notes: ['a peer is <missing> & left out'],
+  profiles: [{ name: 'core/x', functions: parts(['a', 'b', 'a', 'a']) }],
   provenance: [['Command', 'npm run bench']] as const,
   benches: [
     { name: 'core', description: 'two stacks' },
@@ -68,13 +70,14 @@ describe('the report', () => {
     expect(text).toContain('| `mptcp-2sf-1460` | 20 Gbit/s | 0 % | 2 | 0 % | smoltcp 10 |');
     expect(text).toContain('## core\n\nTwo stacks.');
     expect(text).not.toContain('## tun');
+    expect(text).toContain('- `core/x`: 75 % `a`, 25 % `b`');
     expect(text).toContain('| Command | npm run bench |');
   });
 
   it('is a page that fetches nothing and escapes what it shows', () => {
     const page = htmlReport(INPUT);
     expect(page).toContain('a peer is &lt;missing&gt; &amp; left out');
-    expect(page.match(/<svg /g)).toHaveLength(4);
+    expect(page.match(/<svg /g)).toHaveLength(5);
     expect(page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|<script|<link|src=/);
   });
 });
