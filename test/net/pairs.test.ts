@@ -96,7 +96,7 @@ describe('pairs of stacks under loss, reordering and duplication', () => {
       }
       expect(failures).toEqual([]);
       // Every second seed has two paths; those that end too soon join none.
-      expect(joined).toBeGreaterThan(step / 4);
+      expect(joined).toBeGreaterThanOrEqual(step / 4);
     });
   }
 });
