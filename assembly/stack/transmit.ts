@@ -1,4 +1,4 @@
-import { ERR_INVALID, TCP_CLOSED, TX_BATCH } from '../abi';
+import { ERR_INVALID, TCP_CLOSED, TX_BATCH, TxDescriptor } from '../abi';
 import { sessionSubflowClosed } from '../session/closing';
 import { feedStarved, pushAll } from '../session/send';
 import { Link, linkFind } from '../state/link';
@@ -8,8 +8,8 @@ import { descriptorAt, wholePacket } from '../tcp/packet-out';
 import { readyAdd, readyTake } from '../tcp/ready';
 import { Reply, repliesSent, replyShown, replyTake } from './replies';
 
-/** Segments one subflow may send before the next one of the link has its turn. */
-const QUANTUM: i32 = 16;
+/** Bytes one subflow may send before the next one of the link has its turn; the last packet may go beyond. */
+const QUANTUM: u32 = 32768;
 
 /** See mptcp_transmit. */
 export function transmit(linkIndex: i32, max: i32): i32 {
@@ -25,17 +25,17 @@ export function transmit(linkIndex: i32, max: i32): i32 {
     const taken = readyTake(link);
     if (taken == 0) break;
     const subflow = changetype<Subflow>(taken);
-    let turn = 0;
-    while (made < limit && turn < QUANTUM && subflowTransmit(subflow, descriptorAt(made))) {
+    let bytes: u32 = 0;
+    while (made < limit && bytes < QUANTUM && subflowTransmit(subflow, descriptorAt(made))) {
+      bytes += changetype<TxDescriptor>(descriptorAt(made)).length;
       made++;
-      turn++;
       if (subflow.state == TCP_CLOSED) break;
     }
     if (subflow.state == TCP_CLOSED) {
       // Its RST went out.
       sessionSubflowClosed(subflow, 0);
       pushAll();
-    } else if ((made == limit || turn == QUANTUM) && hasOutput(subflow)) {
+    } else if ((made == limit || bytes >= QUANTUM) && hasOutput(subflow)) {
       readyAdd(subflow);
     }
   }

@@ -43,6 +43,24 @@ export interface AddressInfo {
 }
 
 const HIGH_WATER_MARK = 65536;
+
+/** Chunks of some size are cut from a slab: making a buffer for each costs more than copying the bytes into it. */
+const SLAB_BYTES = 262144;
+/** A smaller chunk that is kept would hold a whole slab. */
+const SLAB_CHUNK_MIN = 4096;
+let slab = Buffer.alloc(0);
+let slabUsed = 0;
+
+function chunkOf(length: number): Buffer {
+  if (length < SLAB_CHUNK_MIN) return Buffer.allocUnsafe(length);
+  if (slabUsed + length > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const chunk = slab.subarray(slabUsed, slabUsed + length);
+  slabUsed += length;
+  return chunk;
+}
 const TIMEOUT_MAX = 2 ** 31 - 1;
 
 /** Chunks on their way into the core's send buffer. */
@@ -445,7 +463,7 @@ export class Socket extends Duplex implements EventSink {
           this.read(0);
           break;
         }
-        const chunk = Buffer.allocUnsafe(length);
+        const chunk = chunkOf(length);
         core.copyPeeked(chunk);
         core.consume(this.#handle, length);
         this.bytesRead += length;
