@@ -130,7 +130,9 @@ export function sessionProgress(connection: Connection): void {
   if (!isOver(connection)) return;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const subflow = changetype<Subflow>(at);
-    if (connection.multipath != 0) closeSending(subflow);
+    // A join that is still under way has nothing left to join.
+    if (subflow.state == TCP_SYN_SENT || subflow.state == TCP_SYN_RECEIVED) resetDue(subflow, RST_PLAIN);
+    else if (connection.multipath != 0) closeSending(subflow);
     // A peer that never answers the FIN must not hold it for ever.
     if (subflow.stateAt == 0) {
       subflow.stateAt = now() + config(CONFIG_CLOSE_TIMEOUT);

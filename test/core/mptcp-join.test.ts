@@ -60,6 +60,16 @@ describe.each(VARIANTS)('MP_JOIN of the peer (%s)', (variant) => {
     expect(script.counter('MPTcpExtMPJoinAckRx')).toBe(1);
   });
 
+  it('that is still under way when both ends of the stream are reached is reset', () => {
+    const script = open();
+    const { peer, handle, second } = began(script);
+    script.shutdown(handle);
+    peer.expect('A', { mptcp: [{ dss: true, fin: true }] });
+    peer.send('A', { seq: 1, ack: 1, mptcp: [peer.map(0, 0, 1, { ack: peer.remoteDsn(1), fin: true })] });
+    second.expect('RA', { seq: 1 });
+    expect(script.info(handle).subflows).toBe(1);
+  });
+
   it('with a wrong HMAC is reset (RFC 8684 section 3.2)', () => {
     const script = open();
     const { handle, second, hmac } = began(script);

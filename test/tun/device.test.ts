@@ -103,6 +103,8 @@ describe('a TUN device', () => {
   it('reads no more packets than its budget', async (context) => {
     needsTun(context);
     const inside = await namespace();
+    // Else the kernel sends packets of its own when it likes.
+    await inside.sysctl('net.ipv6.conf.default.disable_ipv6', 1);
     const link = tun({ name: 'path0', netns: inside.name, addresses: ['10.77.1.1/24'] });
     const port = new RecordingPort();
     link.attach(port);
