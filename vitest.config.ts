@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
+    // A machine of two processors would be given one worker.
+    maxWorkers: 2,
   },
 });
