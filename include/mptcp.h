@@ -819,7 +819,7 @@ int32_t mptcp_transmit(int32_t link, int32_t max);
 /* The address of TxDescriptor 0. */
 int32_t mptcp_tx_ring(void);
 
-/* Takes up to `max` (at most EVENT_BATCH) events into the event ring, oldest connection first. Returns their number, 0 when there are none. Events are kept per connection and coalesce: they are never lost. */
+/* Takes up to `max` (at most EVENT_BATCH) events into the event ring, oldest connection first. Returns their number, 0 when there are none. Events are kept per connection and coalesce: they are never lost, but for those that carry an id (of a subflow or address) when their share of the memory is used up; what they tell can be asked for. */
 int32_t mptcp_events(int32_t max);
 
 /* The address of Event 0. */

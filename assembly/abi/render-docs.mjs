@@ -35,7 +35,7 @@ same results, bit for bit.
 2. \`mptcp_ingest(link, slot, length)\` for each packet that came, after writing it into a receive slot
    (\`mptcp_rx_slot\`). The slot is free again when the call returns.
 3. \`mptcp_events(max)\` until it returns 0: each fills the event ring, oldest connection first. Events are kept per
-   connection and coalesce, so they are never lost: \`EVENT_READABLE\` says "read until \`ERR_DONE\`".
+   connection and coalesce, so none without an id is ever lost: \`EVENT_READABLE\` says "read until \`ERR_DONE\`".
 4. What the application does: accept, peek and consume, reserve and commit, connect, close.
 5. \`mptcp_transmit(link, max)\` for each link until it returns 0: each fills the descriptor ring. The host sends or
    drops these packets before its next call.
