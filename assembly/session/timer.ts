@@ -5,6 +5,7 @@ import { config } from '../state/config';
 import { Connection, connectionTimer } from '../state/connection';
 import { canCarryData, Subflow } from '../state/subflow';
 import { currentRto } from '../tcp/rtt';
+import { earlier } from '../tcp/timers';
 
 /** The deadlines of a connection: data-level retransmission and probing, closing, address signals. */
 
@@ -33,10 +34,4 @@ function interval(connection: Connection): i64 {
   }
   if (longest == 0) longest = 1000000;
   return min<i64>((longest * 2) << min<u32>(connection.rtxBackoff, 16), config(CONFIG_RTO_MAX));
-}
-
-function earlier(a: i64, b: i64): i64 {
-  if (a == 0) return b;
-  if (b == 0) return a;
-  return a < b ? a : b;
 }

@@ -20,9 +20,8 @@ import { finTransmitted } from './close';
 import { synSent } from './handshake';
 import { ackOptions, dataOptions, resetOptions, signalDue, synOptions, thirdAckOptions } from './options-out';
 import { finishPacket, tcpHeaderAt } from './packet-out';
-import { currentRto } from './rtt';
 import { firstLost, sentAgain, sentAppend } from './sent';
-import { timersArm } from './timers';
+import { rtoArm, rtoStart } from './timers';
 import { windowField, windowFieldSyn } from './window';
 
 /** What a subflow sends next. */
@@ -37,6 +36,9 @@ const OUT_ACK: i32 = 7;
 
 /** Longest TCP payload of a segment the link shall cut: IP and TCP headers at their longest stay within 65,535. */
 const LARGE_SEGMENT: u32 = 65400;
+
+/** Bytes that nextAction() found may go out when it said OUT_DATA. */
+let allowed: u32 = 0;
 
 /** Builds the next segment of a subflow in a descriptor. Returns false when it has nothing to send now. */
 export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
@@ -62,7 +64,7 @@ export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
     case OUT_PROBE:
       subflow.probeDue = 0;
       // RFC 9293 section 3.8.4: an old sequence number makes the peer answer with its window.
-      sendBare(subflow, connection, descriptor, subflow.sndUna - 1);
+      emitBare(subflow, connection, descriptor, subflow.sndUna - 1, TCP_FLAG_ACK);
       break;
     case OUT_ACK:
       sendAck(subflow, connection, descriptor);
@@ -97,7 +99,8 @@ function nextAction(subflow: Subflow): i32 {
       const fits = flight == 0 || flight + changetype<SentSegment>(lost).length <= subflow.cwnd;
       if (fits || subflow.resendDue != 0) return OUT_RETRANSMIT;
     } else if (subflow.mapNext != 0) {
-      if (sendable(subflow) > 0) return OUT_DATA;
+      allowed = sendable(subflow);
+      if (allowed > 0) return OUT_DATA;
     } else if (subflow.finWanted != 0 && subflow.finSent == 0 && subflow.sndNxt == subflow.seqEnd) {
       if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) return OUT_FIN;
     }
@@ -124,25 +127,22 @@ function sendable(subflow: Subflow): u32 {
   if (!large || left <= subflow.mss) return length;
   // A link that cuts segments gets as many whole ones as fit.
   const room = min<u32>(min<u32>(window, left), LARGE_SEGMENT);
-  const allowed = subflow.cwnd > flight ? min<u32>(room, subflow.cwnd - flight) : length;
-  if (allowed >= left && left <= LARGE_SEGMENT) return left;
-  const whole = allowed - (allowed % subflow.mss);
+  const most = subflow.cwnd > flight ? min<u32>(room, subflow.cwnd - flight) : length;
+  if (most >= left && left <= LARGE_SEGMENT) return left;
+  const whole = most - (most % subflow.mss);
   return whole > length ? whole : length;
 }
 
 function sendData(subflow: Subflow, connection: Connection, descriptor: usize): bool {
   const map = changetype<DataMap>(subflow.mapNext);
   const seq = subflow.sndNxt;
-  const length = sendable(subflow);
+  const length = allowed;
   if (sentAppend(subflow, seq, length, changetype<usize>(map), 0) == 0) return false;
   emitData(subflow, connection, descriptor, map, seq, length);
   subflow.sndNxt += length;
   if (subflow.sndNxt == map.seq + map.length) subflow.mapNext = map.next;
   subflow.bytesSent += length;
-  if (subflow.rtoAt == 0) {
-    subflow.rtoAt = now() + currentRto(subflow);
-    timersArm(subflow);
-  }
+  rtoStart(subflow);
   return true;
 }
 
@@ -152,16 +152,13 @@ function sendAgain(subflow: Subflow, connection: Connection, descriptor: usize):
   subflow.retransmits++;
   count(COUNTER_RETRANSMITS);
   if ((sent.flags & SEGMENT_FIN) != 0 && sent.length == 1) {
-    emitFin(subflow, connection, descriptor, sent.seq);
+    emitBare(subflow, connection, descriptor, sent.seq, TCP_FLAG_ACK | TCP_FLAG_FIN);
   } else {
     emitData(subflow, connection, descriptor, changetype<DataMap>(sent.map), sent.seq, sent.length);
     subflow.bytesSent += sent.length;
     subflow.bytesRetransmitted += sent.length;
   }
-  if (subflow.rtoAt == 0) {
-    subflow.rtoAt = now() + currentRto(subflow);
-    timersArm(subflow);
-  }
+  rtoStart(subflow);
 }
 
 function emitData(
@@ -195,23 +192,12 @@ function emitData(
 
 function sendFin(subflow: Subflow, connection: Connection | null, descriptor: usize): bool {
   if (sentAppend(subflow, subflow.sndNxt, 1, 0, SEGMENT_FIN) == 0) return false;
-  emitFin(subflow, connection, descriptor, subflow.sndNxt);
+  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK | TCP_FLAG_FIN);
   subflow.sndNxt++;
   subflow.seqEnd = subflow.sndNxt;
   finTransmitted(subflow);
-  if (subflow.rtoAt == 0) {
-    subflow.rtoAt = now() + currentRto(subflow);
-    timersArm(subflow);
-  }
+  rtoStart(subflow);
   return true;
-}
-
-function emitFin(subflow: Subflow, connection: Connection | null, descriptor: usize, seq: u32): void {
-  const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
-  const bytes = ackOptions(header + 20, subflow, connection);
-  writeHeader(subflow, connection, header, seq, TCP_FLAG_ACK | TCP_FLAG_FIN, bytes);
-  finish(subflow, descriptor, bytes, 0, 0, 0, 0);
-  acknowledged(subflow, true);
 }
 
 function sendAck(subflow: Subflow, connection: Connection | null, descriptor: usize): void {
@@ -222,23 +208,21 @@ function sendAck(subflow: Subflow, connection: Connection | null, descriptor: us
     writeHeader(subflow, connection, header, subflow.sndNxt, TCP_FLAG_ACK, bytes);
     finish(subflow, descriptor, bytes, 0, 0, 0, 0);
     acknowledged(subflow, true);
-    if (subflow.join == JOIN_WAIT_ACK) {
-      subflow.rtoAt = now() + currentRto(subflow);
-      timersArm(subflow);
-    }
+    if (subflow.join == JOIN_WAIT_ACK) rtoArm(subflow);
     return;
   }
   // A segment with an address signal has no DATA_ACK: an ordinary one follows it.
   let again = connection !== null && connection.multipath != 0 && signalDue(connection);
   if (subflow.state == TCP_SYN_RECEIVED) again = false;
-  sendBare(subflow, connection, descriptor, subflow.sndNxt);
+  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK);
   if (again) subflow.ackDue = ACK_NOW;
 }
 
-function sendBare(subflow: Subflow, connection: Connection | null, descriptor: usize, seq: u32): void {
+/** A segment without bytes: an ACK, a probe, a FIN. */
+function emitBare(subflow: Subflow, connection: Connection | null, descriptor: usize, seq: u32, flags: u32): void {
   const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
   const bytes = ackOptions(header + 20, subflow, connection);
-  writeHeader(subflow, connection, header, seq, TCP_FLAG_ACK, bytes);
+  writeHeader(subflow, connection, header, seq, flags, bytes);
   finish(subflow, descriptor, bytes, 0, 0, 0, 0);
   acknowledged(subflow, true);
 }

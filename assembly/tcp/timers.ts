@@ -33,6 +33,17 @@ export function rtoRestart(subflow: Subflow): void {
   timersArm(subflow);
 }
 
+/** Sets the retransmission timer to a full timeout from now. */
+export function rtoArm(subflow: Subflow): void {
+  subflow.rtoAt = now() + currentRto(subflow);
+  timersArm(subflow);
+}
+
+/** Starts the retransmission timer if it does not run (RFC 6298 section 5.1). */
+export function rtoStart(subflow: Subflow): void {
+  if (subflow.rtoAt == 0) rtoArm(subflow);
+}
+
 function nextDeadline(subflow: Subflow): i64 {
   let next = subflow.rtoAt;
   next = earlier(next, subflow.rackAt);
@@ -42,7 +53,7 @@ function nextDeadline(subflow: Subflow): i64 {
 }
 
 /** The earlier of two deadlines; 0 is none. */
-function earlier(a: i64, b: i64): i64 {
+export function earlier(a: i64, b: i64): i64 {
   if (a == 0) return b;
   if (b == 0) return a;
   return a < b ? a : b;

@@ -39,16 +39,26 @@ async function download(checks: Checks, options: LaboratoryOptions, withChecksum
       `broken transfers (${service.errors.map((error) => error.message).join('; ')})`,
     );
     checks.equal(service.transfers[0]?.checksum, withChecksum, 'use of the DSS checksum');
-    const shares = lab.shares();
-    checks.shares(shares, FAIR_PART);
-    checks.counted(counters, 'MPTcpExtMPCapableSYNACKRX');
-    checks.counted(counters, 'MPTcpExtMPJoinSynAckRx');
-    checks.none(counters, ...TROUBLE);
-    checks.equal(await lab.leftInUse(), '', 'what is in use afterwards');
+    const shares = await checkBothPaths(checks, lab, counters);
     return { ...withoutHash(transfer), shares, counters };
   } finally {
     await lab.close();
   }
+}
+
+/** The kernel used both paths, nothing went wrong, and nothing is left in use. Returns the part of each path. */
+async function checkBothPaths(
+  checks: Checks,
+  lab: Laboratory,
+  counters: Readonly<Record<string, number>>,
+): Promise<number[]> {
+  const shares = lab.shares();
+  checks.shares(shares, FAIR_PART);
+  checks.counted(counters, 'MPTcpExtMPCapableSYNACKRX');
+  checks.counted(counters, 'MPTcpExtMPJoinSynAckRx');
+  checks.none(counters, ...TROUBLE);
+  checks.equal(await lab.leftInUse(), '', 'what is in use afterwards');
+  return shares;
 }
 
 /** The figures of a transfer; its hash was compared already. */
@@ -75,12 +85,7 @@ export const uploadCurl: Scenario = {
       const counters = await lab.counters();
       checkBody(checks, transfer, BODY_BYTES, 'upload');
       checks.equal(service.errors.length, 0, 'broken transfers');
-      const shares = lab.shares();
-      checks.shares(shares, FAIR_PART);
-      checks.counted(counters, 'MPTcpExtMPCapableSYNACKRX');
-      checks.counted(counters, 'MPTcpExtMPJoinSynAckRx');
-      checks.none(counters, ...TROUBLE);
-      checks.equal(await lab.leftInUse(), '', 'what is in use afterwards');
+      const shares = await checkBothPaths(checks, lab, counters);
       return { ...withoutHash(transfer), shares, counters };
     } finally {
       await lab.close();
