@@ -15,10 +15,11 @@ export function schedule(connection: Connection, avoid: u32): usize {
   let regular = false;
   let backup: usize = 0;
   let backupRtt: u32 = 0xffffffff;
+  const alone = avoid == 0 ? firstCarrier(connection) : 0;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const subflow = changetype<Subflow>(at);
     if (!canCarryData(subflow) || subflow.stale != 0 || linkAt(subflow.link).up == 0) continue;
-    if (avoid != 0 && subflow.id == avoid) continue;
+    if ((avoid != 0 && subflow.id == avoid) || (alone != 0 && at != alone)) continue;
     const isBackup = (subflow.flags & (SUBFLOW_BACKUP_LOCAL | SUBFLOW_BACKUP_REMOTE)) != 0;
     // A subflow in backoff does not keep the backups waiting.
     if (!isBackup && subflow.backoff == 0) regular = true;
@@ -36,6 +37,18 @@ export function schedule(connection: Connection, avoid: u32): usize {
   }
   if (best != 0) return best;
   return regular ? 0 : backup;
+}
+
+/**
+ * The subflow that carries the first bytes of a connection, until a DATA_ACK has come; else 0. The window is relative to
+ * the DATA_ACK (RFC 8684 section 3.3.1): without one, Linux drops at data level what does not come in order, after the
+ * subflow has acknowledged it, so the first flight must not be spread.
+ */
+function firstCarrier(connection: Connection): usize {
+  if (connection.dataAckSeen != 0 || connection.sndUna == connection.sndNxt) return 0;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (changetype<Subflow>(at).mapHead != 0) return at;
+  return 0;
 }
 
 /** Bytes a subflow may be given now: what congestion window and its peer's window leave beyond what it holds. */

@@ -132,6 +132,7 @@ export function feedStarved(): void {
 export function dataAcknowledged(connection: Connection, ack: u64, window: u32): bool {
   const fin: u64 = connection.finState >= 2 && connection.multipath != 0 ? 1 : 0;
   if (dsnLt(connection.sndNxt + (connection.sndNxt == connection.sndEnd ? fin : 0), ack)) return false;
+  connection.dataAckSeen = 1;
   const edge = ack + window;
   if (dsnLt(connection.sndWindowEnd, edge)) {
     connection.sndWindowEnd = edge;

@@ -97,6 +97,8 @@ export class Connection {
   rcvFinState: u8;
   /** DATA_FIN shall go out with the next DSS. */
   dataFinDue: u8;
+  /** The peer has sent a DATA_ACK, and with it the window it will hold to. */
+  dataAckSeen: u8;
   /** Retransmissions of data at connection level since the last progress. */
   rtxBackoff: u8;
   /** DataMaps to be given to another subflow, in DSN order of arrival. */

@@ -111,6 +111,20 @@ describe.each(VARIANTS)('data sequence mappings (%s)', (variant) => {
     expect(script.events()).toEqual(['drained']);
   });
 
+  it('of the first flight go by one subflow, those after the first DATA_ACK by all (RFC 8684 section 3.3.1)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    const second = joinPassive(peer);
+    script.write(handle, pattern(60_000));
+    const first = script.flush().map((packet) => packet.link);
+    expect(first).toHaveLength(10);
+    expect(new Set(first).size).toBe(1);
+    script.skip();
+    const carrier = first[0] === peer.link ? peer : second;
+    carrier.send('A', { seq: 1, ack: 1461, mptcp: [peer.dss(1460)] });
+    expect(new Set(script.flush().map((packet) => packet.link))).toEqual(new Set([peer.link, second.link]));
+  });
+
   it('put data together that comes out of order over two subflows', () => {
     const script = open();
     const { peer, handle } = mptcpPassive(script);
