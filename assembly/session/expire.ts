@@ -69,8 +69,8 @@ function dataTimeout(connection: Connection): void {
     const subflow = changetype<Subflow>(at);
     if (subflow.outstanding != 0) continue;
     // Bytes wait and nothing is in flight: the window is closed, and its opening may have been lost.
-    const waits = connection.sndNxt != connection.sndEnd && canCarryData(subflow);
-    if (waits || subflow.mapNext != 0) subflow.probeDue = 1;
+    const waits = connection.sndNxt != connection.sndEnd || connection.reinjectHead != 0;
+    if ((waits && canCarryData(subflow)) || subflow.mapNext != 0) subflow.probeDue = 1;
     // Or there was no memory to keep account of a segment: there may be some now.
     readyAdd(subflow);
   }

@@ -381,6 +381,24 @@ describe.each(VARIANTS)('data on several subflows (%s)', (variant) => {
     expect(script.counter('MPTcpExtMPTCPRetrans')).toBe(1);
   });
 
+  it('asks for the window of the subflow that is left when it was closed there, and goes on', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    const second = joinPassive(peer);
+    peer.send('A', { seq: 1, ack: 1, window: 0, mptcp: [peer.dss(0)] });
+    second.send('A', { seq: 1, ack: 1, window: 100, mptcp: [peer.dss(0)] });
+    script.skip();
+    script.write(handle, 'all there is');
+    second.expect('A', { data: 'all there is' });
+    second.send('R', { seq: 1 });
+    script.skip();
+    script.advance(10_000_000);
+    peer.expect('A', { seq: 0 });
+    script.skip();
+    peer.send('A', { seq: 1, ack: 1, window: 100, mptcp: [peer.dss(0)] });
+    peer.expect('A', { data: 'all there is' });
+  });
+
   it('does not stall when both subflows are in trouble, one after the other', () => {
     const script = open();
     const { peer, handle } = mptcpPassive(script);
