@@ -16,7 +16,6 @@ import {
   LINK_SEGMENTATION,
   LINK_VNET_HEADER,
   type PoolInfoRecord,
-  TX_BATCH,
 } from './abi.js';
 import { requireAddress, requirePrefix } from './address.js';
 import type { Clock } from './clock.js';
@@ -94,11 +93,14 @@ export interface EventSink {
   coreEvent(type: number, detail: number, subflow: number): void;
 }
 
-/** Packets one turn reads from one link, and sends by it, before the application and other links have their turn. */
-const RECEIVE_BUDGET = 1024;
-const TRANSMIT_BUDGET = 4 * TX_BATCH;
-/** Rounds of events and answers in one turn; what is left is the next turn's. */
-const ROUNDS = 4;
+/**
+ * Packets one round reads from one link, and sends by it. A round is short, so that a request that comes in the middle
+ * of a bulk transfer is answered before the bulk goes on.
+ */
+const RECEIVE_BATCH = 256;
+const TRANSMIT_BATCH = 32;
+/** Rounds in one turn, before timers and the rest of the program have theirs; what is left is the next turn's. */
+const ROUNDS = 8;
 
 /**
  * One host: links, a core, and the loop between them. This class knows no sockets: those of a runtime come with a
@@ -373,20 +375,20 @@ export class StackBase extends EventEmitter {
     this.#again = false;
     let more = false;
     try {
-      this.core.time(this.clock.now());
-      for (const entry of this.#links) {
-        if (entry.link.receive !== undefined && entry.link.receive(RECEIVE_BUDGET) >= RECEIVE_BUDGET) more = true;
-      }
-      let dispatched = 0;
       for (let round = 0; round < ROUNDS; round++) {
-        dispatched = this.#dispatch();
+        this.core.time(this.clock.now());
+        more = false;
+        for (const entry of this.#links) {
+          if (entry.link.receive !== undefined && entry.link.receive(RECEIVE_BATCH) >= RECEIVE_BATCH) more = true;
+        }
+        // What the application does with an event can make the next one.
+        if (this.#dispatch() > 0) more = true;
         if (this.#closed) return;
         for (const entry of this.#links) {
           if (this.#transmit(entry)) more = true;
         }
-        if (dispatched === 0) break;
+        if (!more) break;
       }
-      if (dispatched > 0) more = true;
     } finally {
       this.#turning = false;
     }
@@ -434,23 +436,19 @@ export class StackBase extends EventEmitter {
     return count;
   }
 
-  /** Sends what the core has for a link; true when there may be more than one turn may send. */
+  /** Sends what the core has for a link; true when there may be more than one round may send. */
   #transmit(entry: StackLink): boolean {
-    for (let sent = 0; sent < TRANSMIT_BUDGET; ) {
-      const count = this.core.transmit(entry.number, TX_BATCH);
-      for (let index = 0; index < count; index++) {
-        const packet = this.core.packet(index);
-        if (entry.link.send(packet)) {
-          entry.packetsOut++;
-          entry.bytesOut += packet.length;
-        } else {
-          entry.dropsOut++;
-        }
+    const count = this.core.transmit(entry.number, TRANSMIT_BATCH);
+    for (let index = 0; index < count; index++) {
+      const packet = this.core.packet(index);
+      if (entry.link.send(packet)) {
+        entry.packetsOut++;
+        entry.bytesOut += packet.length;
+      } else {
+        entry.dropsOut++;
       }
-      sent += count;
-      if (count < TX_BATCH) return false;
     }
-    return true;
+    return count === TRANSMIT_BATCH;
   }
 
   /** What the links' ports call. */

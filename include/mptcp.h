@@ -294,7 +294,7 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_WINDOW_SCALE = 28,
   /* initial congestion window in segments, default 10 (RFC 6928) */
   MPTCP_WASM_CONFIG_INITIAL_WINDOW = 29,
-  /* longest data-sequence map, bytes, 536 to 65,535, default 32,768 */
+  /* longest data-sequence map, bytes, 536 to 65,535, default 65,535 */
   MPTCP_WASM_CONFIG_MAP_BYTES = 30,
   /* TTL or hop limit of packets sent, default 64 */
   MPTCP_WASM_CONFIG_HOP_LIMIT = 31,

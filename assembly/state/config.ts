@@ -81,7 +81,7 @@ export function configOpen(budget: i64): void {
   define(CONFIG_SACK, 1, 0, 1);
   define(CONFIG_WINDOW_SCALE, 8, 0, 14);
   define(CONFIG_INITIAL_WINDOW, 10, 1, 1000);
-  define(CONFIG_MAP_BYTES, 32768, 536, 65535);
+  define(CONFIG_MAP_BYTES, 65535, 536, 65535);
   define(CONFIG_HOP_LIMIT, 64, 1, 255);
   define(CONFIG_DSN64, 1, 0, 1);
   define(CONFIG_SHARDS, 1, 1, 64);

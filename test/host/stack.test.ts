@@ -126,9 +126,8 @@ describe('the loop of a stack', () => {
     link.port?.wake();
     clock.runReady();
     expect(link.waiting.length).toBe(0);
-    expect(Math.max(...link.budgets)).toBeLessThanOrEqual(1024);
-    expect(turns).toBe(link.budgets.length - 1);
-    expect(turns).toBeGreaterThanOrEqual(2);
+    expect(Math.max(...link.budgets)).toBeLessThanOrEqual(256);
+    expect(turns).toBeGreaterThanOrEqual(1);
     expect(stack.counters().packetsIn).toBe(3000);
     stack.close();
   });
