@@ -192,7 +192,7 @@ export const LOSS_RECOVERY: u8 = 1;
 export const LOSS_TIMEOUT: u8 = 2;
 
 export const SUBFLOW_TIMER: u32 = 2;
-const SUBFLOW_STRIDE: u32 = 512;
+const SUBFLOW_STRIDE: u32 = 768;
 export const subflowPool: Pool = changetype<Pool>(memory.data(64, 8));
 
 export function subflowsOpen(): void {
