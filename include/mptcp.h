@@ -366,6 +366,10 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_PASSIVE_OPENS = 27,
   /* packets that belonged to another shard */
   MPTCP_WASM_COUNTER_SHARD_AWAY = 28,
+  /* ICMP errors about a segment in flight */
+  MPTCP_WASM_COUNTER_ICMP_ERROR = 29,
+  /* ICMP errors about nothing that is in flight (ignored) */
+  MPTCP_WASM_COUNTER_ICMP_STRAY = 30,
   /* as the kernel's MPTcpExtMPCapableSYNRX */
   MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNRX = 32,
   /* as the kernel's MPTcpExtMPCapableSYNTX */

@@ -7,6 +7,7 @@ import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { canCarryData, ownerOf, Subflow } from '../state/subflow';
 import { subflowExpire } from '../tcp/expire';
+import { softErrorOf } from '../tcp/icmp';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { SIGNAL_CLOSED, SIGNAL_RECOVERY, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT, SIGNAL_TIMEOUT } from '../tcp/signals';
 import { sessionCloseExpired, sessionSubflowClosed } from './closing';
@@ -19,7 +20,7 @@ import { sessionArm } from './timer';
 export function expireSubflow(subflow: Subflow): void {
   const signals = subflowExpire(subflow);
   if ((signals & SIGNAL_CLOSED) != 0) {
-    sessionSubflowClosed(subflow, (signals & SIGNAL_TIMED_OUT) != 0 ? ERR_TIMED_OUT : 0);
+    sessionSubflowClosed(subflow, (signals & SIGNAL_TIMED_OUT) != 0 ? timeoutError(subflow) : 0);
     return;
   }
   if (subflow.owner == 0) return;
@@ -29,6 +30,11 @@ export function expireSubflow(subflow: Subflow): void {
     congestionTimeout(subflow);
     stalled(ownerOf(subflow), subflow);
   }
+}
+
+/** RFC 1122 section 4.2.3.9: what a router said of the path tells more than that nobody answered. */
+function timeoutError(subflow: Subflow): i32 {
+  return subflow.softError != 0 ? softErrorOf(subflow) : ERR_TIMED_OUT;
 }
 
 export function expireConnection(connection: Connection): void {

@@ -1,13 +1,11 @@
 import {
   COUNTER_BYTES_IN,
   COUNTER_DROP_BACKLOG,
-  COUNTER_DROP_ICMP,
   COUNTER_DROP_IP_ADDRESS,
   COUNTER_DROP_IP_HEADER,
   COUNTER_DROP_NO_FLOW,
   COUNTER_DROP_NO_MEMORY,
   COUNTER_DROP_TCP_OPTIONS,
-  COUNTER_ICMP_ECHO,
   COUNTER_PACKETS_IN,
   ERR_DROPPED,
   ERR_INVALID,
@@ -35,7 +33,8 @@ import { SUBTYPE_JOIN } from '../wire/mptcp';
 import { OPTION_TIMESTAMPS, options, parseOptions } from '../wire/options';
 import { PROTOCOL_TCP, packet, parsePacket } from '../wire/packet';
 import { parseSegment, segment, TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
-import { replyEcho, replyReset } from './replies';
+import { ingestIcmp } from './icmp';
+import { replyReset } from './replies';
 import { shardElsewhere } from './shards';
 
 /** A packet's way in: from a receive slot to the subflow it belongs to, or to an answer, or to a counter. */
@@ -83,13 +82,6 @@ export function ingest(linkIndex: i32, slot: i32, length: i32): i32 {
   if (segmentSize != 0) segment.segmentSize = segmentSize;
   if (!parseOptions(segment.options, segment.optionsLength)) count(COUNTER_DROP_TCP_OPTIONS);
   return ingestTcp(link, linkIndex);
-}
-
-function ingestIcmp(link: Link): i32 {
-  const length = replyEcho(link);
-  if (length < 0) return dropped(ERR_MALFORMED, COUNTER_DROP_ICMP);
-  if (length > 0) count(COUNTER_ICMP_ECHO);
-  return 0;
 }
 
 function ingestTcp(link: Link, linkIndex: i32): i32 {

@@ -77,6 +77,8 @@ export class Subflow {
   failDue: u8;
   /** 1 while the first lost segment is to be sent again whatever the congestion window says. */
   resendDue: u8;
+  /** The ICMP error reported since the last progress, as the negative of its ERR_ value; 0 for none. */
+  softError: u8;
 
   // Sending.
   iss: u32;

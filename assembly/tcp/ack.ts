@@ -79,6 +79,7 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
   if (newlyAcked > 0) {
     subflow.bytesAcked += newlyAcked - (finAcked ? 1 : 0);
     subflow.backoff = 0;
+    subflow.softError = 0;
     subflow.probes = 0;
     subflow.dupAcks = 0;
     signals |= SIGNAL_ACKED;

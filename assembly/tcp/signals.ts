@@ -24,3 +24,5 @@ export const SIGNAL_VALID: u32 = 512;
 export const SIGNAL_TIME_WAIT: u32 = 1024;
 /** A SYN goes out again. */
 export const SIGNAL_SYN_TIMEOUT: u32 = 2048;
+/** An ICMP error was about nothing in flight. */
+export const SIGNAL_STRAY: u32 = 4096;

@@ -116,7 +116,7 @@ export function readTcp(packet: Uint8Array): TcpPacket {
 }
 
 /** An ICMP or ICMPv6 message in a packet. */
-export function writeIcmp(src: string, dst: string, type: number, rest: ArrayLike<number>): Uint8Array {
-  const message = Uint8Array.from([type, 0, 0, 0, ...Array.from(rest)]);
+export function writeIcmp(src: string, dst: string, type: number, rest: ArrayLike<number>, code = 0): Uint8Array {
+  const message = Uint8Array.from([type, code, 0, 0, ...Array.from(rest)]);
   return ipPacket(src, dst, src.includes(':') ? 58 : 1, message, 2);
 }
