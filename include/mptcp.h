@@ -304,6 +304,10 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_SHARDS = 33,
   /* 0 to 63, default 0: which of them this is. Tokens and chosen ports are those that leave this remainder when divided by CONFIG_SHARDS */
   MPTCP_WASM_CONFIG_SHARD = 34,
+  /* challenge ACKs the stack sends in one second, half of it for certain and the rest at random; default 1,000 (RFC 5961 section 7, net.ipv4.tcp_challenge_ack_limit) */
+  MPTCP_WASM_CONFIG_CHALLENGE_ACK_LIMIT = 48,
+  /* µs, default 500 ms: one connection answers segments without data that do not fit no more often (net.ipv4.tcp_invalid_ratelimit); 0 answers all */
+  MPTCP_WASM_CONFIG_INVALID_RATE_LIMIT = 49,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -370,6 +374,8 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_ICMP_ERROR = 29,
   /* ICMP errors about nothing that is in flight (ignored) */
   MPTCP_WASM_COUNTER_ICMP_STRAY = 30,
+  /* ACKs in answer to segments that do not fit, not sent because of a limit */
+  MPTCP_WASM_COUNTER_ACK_SKIPPED = 31,
   /* as the kernel's MPTcpExtMPCapableSYNRX */
   MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNRX = 32,
   /* as the kernel's MPTcpExtMPCapableSYNTX */

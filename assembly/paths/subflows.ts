@@ -4,8 +4,9 @@ import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { linkAt, linkOfAddress } from '../state/link';
 import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
-import { flowFind, freePort } from '../tcp/flows';
+import { flowFind } from '../tcp/flows';
 import { openActive, subflowCreate } from '../tcp/handshake';
+import { freePort } from '../tcp/ports';
 
 /** The subflows of a connection: adding one to its list, and opening one by MP_JOIN. */
 

@@ -29,6 +29,7 @@ import { Listener, listenerFor } from '../state/listener';
 import { Subflow } from '../state/subflow';
 import { subflowDestroy } from '../tcp/close';
 import { flowFind } from '../tcp/flows';
+import { identitySucceed } from '../tcp/identity';
 import { SUBTYPE_JOIN } from '../wire/mptcp';
 import { OPTION_TIMESTAMPS, options, parseOptions } from '../wire/options';
 import { PROTOCOL_TCP, packet, parsePacket } from '../wire/packet';
@@ -96,7 +97,10 @@ function ingestTcp(link: Link, linkIndex: i32): i32 {
       sessionInput(subflow);
       return 0;
     }
+    const last = subflow.sndNxt;
     subflowDestroy(subflow);
+    const owner = shardElsewhere();
+    return owner != 0 ? owner : succeed(ingestSyn(link, linkIndex), last);
   }
   const elsewhere = shardElsewhere();
   if (elsewhere != 0) return elsewhere;
@@ -134,6 +138,13 @@ function ingestSyn(link: Link, linkIndex: i32): i32 {
   if (listener.pending >= listener.backlog) return dropped(ERR_DROPPED, COUNTER_DROP_BACKLOG);
   if (!passiveOpen(listener, linkIndex)) return dropped(ERR_NO_MEMORY, COUNTER_DROP_NO_MEMORY);
   return 0;
+}
+
+/** The subflow that took the place of one in TIME-WAIT begins behind the numbers of that. Returns `result`. */
+function succeed(result: i32, last: u32): i32 {
+  const found = flowFind(packet.dstHi, packet.dstLo, segment.dstPort, packet.srcHi, packet.srcLo, segment.srcPort);
+  if (found != 0) identitySucceed(changetype<Subflow>(found), last);
+  return result;
 }
 
 /** RFC 6191: a SYN with a newer timestamp or sequence number may take the place of a connection in TIME-WAIT. */

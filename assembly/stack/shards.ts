@@ -2,7 +2,7 @@ import { COUNTER_SHARD_AWAY } from '../abi';
 import { NO_HANDLES, Pool, poolFree, poolOpen, poolTake } from '../memory/pool';
 import { count } from '../state/counters';
 import { isSharded, ownShard, shardOf } from '../state/shard';
-import { PORT_COUNT, PORT_FIRST } from '../tcp/flows';
+import { PORT_COUNT, PORT_FIRST } from '../tcp/ports';
 import { SUBTYPE_JOIN } from '../wire/mptcp';
 import { options } from '../wire/options';
 import { packet } from '../wire/packet';

@@ -35,7 +35,8 @@ import { isMapped, linkOfAddress, linkToDestination, sourceAddress } from '../st
 import { Listener, listenerFirst, listenerInsert, listenerPool, listenerRemove } from '../state/listener';
 import { canCarryData, Subflow } from '../state/subflow';
 import { keepAliveArm } from '../tcp/expire';
-import { flowFind, freePort } from '../tcp/flows';
+import { flowFind } from '../tcp/flows';
+import { freePort, PORT_COUNT, PORT_FIRST } from '../tcp/ports';
 import { ackNow } from '../tcp/ready';
 import { windowUpdateDue } from '../tcp/window';
 
@@ -351,9 +352,9 @@ function listening(hi: u64, lo: u64, port: u32): bool {
 }
 
 function freeListenPort(hi: u64, lo: u64): u32 {
-  const start = randomU32() % 28232;
-  for (let i: u32 = 0; i < 28232; i++) {
-    const port = 32768 + ((start + i) % 28232);
+  const start = randomU32() % PORT_COUNT;
+  for (let i: u32 = 0; i < PORT_COUNT; i++) {
+    const port = PORT_FIRST + ((start + i) % PORT_COUNT);
     if (!listening(hi, lo, port)) return port;
   }
   return 0;

@@ -1,6 +1,7 @@
 import {
   CONFIG_ADD_ADDR_TIMEOUT,
   CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT,
+  CONFIG_CHALLENGE_ACK_LIMIT,
   CONFIG_CHECKSUM_ENABLED,
   CONFIG_CLOSE_TIMEOUT,
   CONFIG_CONGESTION,
@@ -8,6 +9,7 @@ import {
   CONFIG_DSN64,
   CONFIG_HOP_LIMIT,
   CONFIG_INITIAL_WINDOW,
+  CONFIG_INVALID_RATE_LIMIT,
   CONFIG_KEEPALIVE,
   CONFIG_KEEPALIVE_COUNT,
   CONFIG_KEEPALIVE_IDLE,
@@ -43,11 +45,12 @@ import {
 
 const SECOND: i64 = 1000000;
 const DAY: i64 = 86400 * SECOND;
-const KEYS: i32 = 35;
+/** Room for keys; some numbers name nothing. */
+const KEYS: i32 = 64;
 
-const values: usize = memory.data(35 * 8, 8);
-const lows: usize = memory.data(35 * 8, 8);
-const highs: usize = memory.data(35 * 8, 8);
+const values: usize = memory.data(64 * 8, 8);
+const lows: usize = memory.data(64 * 8, 8);
+const highs: usize = memory.data(64 * 8, 8);
 
 /** Sets every value to its default; `budget` bounds the buffers of one connection. */
 export function configOpen(budget: i64): void {
@@ -86,6 +89,8 @@ export function configOpen(budget: i64): void {
   define(CONFIG_DSN64, 1, 0, 1);
   define(CONFIG_SHARDS, 1, 1, 64);
   define(CONFIG_SHARD, 0, 0, 63);
+  define(CONFIG_CHALLENGE_ACK_LIMIT, 1000, 1, 1 << 30);
+  define(CONFIG_INVALID_RATE_LIMIT, SECOND / 2, 0, DAY);
 }
 
 export function config(key: i32): i64 {
@@ -93,7 +98,7 @@ export function config(key: i32): i64 {
 }
 
 export function configKnown(key: i32): bool {
-  return key > 0 && key < KEYS;
+  return key > 0 && key < KEYS && load<i64>(highs + ((<usize>key) << 3)) != 0;
 }
 
 /** Returns 0, or ERR_INVALID for an unknown key or a value out of its range. */

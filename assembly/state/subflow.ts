@@ -79,6 +79,8 @@ export class Subflow {
   resendDue: u8;
   /** The ICMP error reported since the last progress, as the negative of its ERR_ value; 0 for none. */
   softError: u8;
+  /** 1 once a segment that does not fit was answered, at answeredAt (ms). */
+  answered: u8;
 
   // Sending.
   iss: u32;
@@ -170,6 +172,7 @@ export class Subflow {
   retransmits: u32;
   timeouts: u32;
   failDsn: u64;
+  answeredAt: u32;
 }
 
 /** Subflow.ackDue. */

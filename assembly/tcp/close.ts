@@ -20,6 +20,7 @@ import { count } from '../state/counters';
 import { DataMap, mapFree, ReceiveMap, receiveMapPool } from '../state/datamap';
 import { Subflow, subflowPool, subflowRanges, subflowTimer } from '../state/subflow';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
+import { acknowledgeOutside } from './challenge';
 import { flowRemove } from './flows';
 import { ackNow, readyAdd, readyRemove } from './ready';
 import { sentClear } from './sent';
@@ -91,7 +92,7 @@ export function timeWaitSegment(subflow: Subflow): u32 {
     subflow.stateAt = now() + config(CONFIG_TIME_WAIT);
     timersArm(subflow);
   }
-  if (segment.payloadLength > 0 || (flags & (TCP_FLAG_FIN | TCP_FLAG_SYN)) != 0) ackNow(subflow);
+  if (segment.payloadLength > 0 || (flags & (TCP_FLAG_FIN | TCP_FLAG_SYN)) != 0) acknowledgeOutside(subflow);
   return 0;
 }
 

@@ -1,9 +1,8 @@
 import { TCP_CLOSED } from '../abi';
-import { randomU32, randomU64 } from '../crypto/random';
-import { sipHash } from '../crypto/siphash';
+import { randomU64 } from '../crypto/random';
 import { regionTake } from '../memory/region';
-import { isOwn } from '../state/shard';
 import { Subflow } from '../state/subflow';
+import { tupleHash } from './identity';
 
 /**
  * Finds the subflow of a segment by its addresses and ports, in a table of chains keyed by a secret (SipHash). In front
@@ -15,7 +14,6 @@ let buckets: usize = 0;
 let mask: u32 = 0;
 let k0: u64 = 0;
 let k1: u64 = 0;
-const tuple: usize = memory.data(40, 8);
 const RECENT: u32 = 256;
 const recent: usize = memory.data(256 * 4, 8);
 
@@ -104,23 +102,6 @@ function recentOf(localPort: u32, remotePort: u32, remoteLo: u64): usize {
   return recent + ((<usize>(mixed & (RECENT - 1))) << 2);
 }
 
-/** Ports that are chosen (Linux: net.ipv4.ip_local_port_range). */
-export const PORT_FIRST: u32 = 32768;
-export const PORT_COUNT: u32 = 28232;
-
-/**
- * A local port that is free towards a remote address and port (RFC 6056 section 3.3.1: random start, then the next
- * free one), or 0 when all are in use.
- */
-export function freePort(localHi: u64, localLo: u64, remoteHi: u64, remoteLo: u64, remotePort: u32): u32 {
-  const start = randomU32() % PORT_COUNT;
-  for (let i: u32 = 0; i < PORT_COUNT; i++) {
-    const port = PORT_FIRST + ((start + i) % PORT_COUNT);
-    if (isOwn(port) && flowFind(localHi, localLo, port, remoteHi, remoteLo, remotePort) == 0) return port;
-  }
-  return 0;
-}
-
 function bucketOfSubflow(subflow: Subflow): usize {
   return bucketOf(
     subflow.localHi,
@@ -133,10 +114,6 @@ function bucketOfSubflow(subflow: Subflow): usize {
 }
 
 function bucketOf(localHi: u64, localLo: u64, localPort: u32, remoteHi: u64, remoteLo: u64, remotePort: u32): usize {
-  store<u64>(tuple, localHi);
-  store<u64>(tuple, localLo, 8);
-  store<u64>(tuple, remoteHi, 16);
-  store<u64>(tuple, remoteLo, 24);
-  store<u64>(tuple, ((<u64>localPort) << 32) | <u64>remotePort, 32);
-  return buckets + ((<usize>(<u32>sipHash(k0, k1, tuple, 40) & mask)) << 2);
+  const hash = tupleHash(k0, k1, localHi, localLo, localPort, remoteHi, remoteLo, remotePort);
+  return buckets + ((<usize>(<u32>hash & mask)) << 2);
 }

@@ -7,7 +7,6 @@ import {
   TCP_SYN_RECEIVED,
   TCP_SYN_SENT,
 } from '../abi';
-import { randomU32 } from '../crypto/random';
 import { poolTake } from '../memory/pool';
 import { now, nowMs } from '../state/clock';
 import { config } from '../state/config';
@@ -16,6 +15,7 @@ import { RST_PLAIN, SUBFLOW_TIMER, Subflow, subflowPool, subflowTimer } from '..
 import { OPTION_MSS, OPTION_SACK_PERMITTED, OPTION_TIMESTAMPS, OPTION_WINDOW_SCALE, options } from '../wire/options';
 import { segment } from '../wire/segment';
 import { flowInsert } from './flows';
+import { identityGive } from './identity';
 import { readyAdd } from './ready';
 import { rttOpen } from './rtt';
 import { timersArm } from './timers';
@@ -44,11 +44,7 @@ export function subflowCreate(
   subflow.remoteLo = remoteLo;
   subflow.remotePort = <u16>remotePort;
   subflow.rstReason = RST_PLAIN;
-  subflow.iss = randomU32();
-  subflow.sndUna = subflow.iss;
-  subflow.sndNxt = subflow.iss;
-  subflow.seqEnd = subflow.iss + 1;
-  subflow.tsOffset = randomU32();
+  identityGive(subflow);
   subflow.mss = ownMss(subflow);
   subflow.timestamps = <u8>config(CONFIG_TIMESTAMPS);
   subflow.sack = <u8>config(CONFIG_SACK);

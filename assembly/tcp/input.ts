@@ -1,6 +1,5 @@
 import {
   CONFIG_RECEIVE_BUFFER,
-  COUNTER_CHALLENGE_ACK,
   COUNTER_DROP_PAWS,
   COUNTER_DROP_SEQUENCE,
   COUNTER_RST_IN,
@@ -21,6 +20,7 @@ import { JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
 import { OPTION_TIMESTAMPS, options } from '../wire/options';
 import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { acknowledgedFin, tcpAcknowledge } from './ack';
+import { acknowledgeOutside, answeredLately, challengeAck } from './challenge';
 import { finAcknowledged, timeWaitSegment } from './close';
 import { takeSynOptions } from './handshake';
 import { ackNow, readyAdd } from './ready';
@@ -44,7 +44,7 @@ export function tcpInput(subflow: Subflow): u32 {
       // Section 5.5: tsRecent is void after 24 days.
       if (nowMs() - subflow.tsRecentAt < 2073600000) {
         count(COUNTER_DROP_PAWS);
-        ackNow(subflow);
+        acknowledgeOutside(subflow);
         return 0;
       }
     }
@@ -56,16 +56,15 @@ export function tcpInput(subflow: Subflow): u32 {
       // The peer's answer in a simultaneous open: its SYN again, this time with our SYN acknowledged (section 3.5,
       // figure 7).
       if ((flags & TCP_FLAG_ACK) != 0 && segment.ack == subflow.iss + 1) return establish(subflow);
+      if (answeredLately(subflow)) return 0;
       subflow.synDue = 1;
       readyAdd(subflow);
     } else if ((flags & TCP_FLAG_RST) == 0) {
       count(COUNTER_DROP_SEQUENCE);
-      ackNow(subflow);
+      acknowledgeOutside(subflow);
       // The SYN/ACK again: the third ACK, with its keys or HMAC, was lost.
       if ((flags & TCP_FLAG_SYN) != 0 && awaitsFourthAck(subflow)) subflow.thirdAckDue = 1;
-      // An old segment can still carry the ACK that ends a handshake or frees data: it is used when it is in range.
-      if ((flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_ACK && seqLe(segment.seq, subflow.rcvNxt))
-        return acknowledgeOld(subflow);
+      if ((flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_ACK) return acknowledgeOld(subflow);
     }
     return 0;
   }
@@ -76,13 +75,13 @@ export function tcpInput(subflow: Subflow): u32 {
       count(COUNTER_RST_IN);
       return SIGNAL_VALID | SIGNAL_RESET | SIGNAL_CLOSED;
     }
-    challenge(subflow);
+    challengeAck(subflow);
     return 0;
   }
 
   // Fourth: SYN (RFC 5961 section 4.2).
   if ((flags & TCP_FLAG_SYN) != 0) {
-    challenge(subflow);
+    challengeAck(subflow);
     return 0;
   }
 
@@ -94,12 +93,11 @@ export function tcpInput(subflow: Subflow): u32 {
     if (segment.ack != subflow.iss + 1) return 0;
     signals |= establish(subflow);
   } else if (seqLt(subflow.sndNxt, segment.ack)) {
-    // It acknowledges what was never sent.
-    ackNow(subflow);
+    // It acknowledges what was never sent (RFC 5961 section 5.2).
+    challengeAck(subflow);
     return 0;
-  } else if (seqLt(segment.ack, subflow.sndUna - max<u32>(subflow.sndWindowMax, 65535))) {
-    // RFC 5961 section 5.2.
-    challenge(subflow);
+  } else if (seqLt(segment.ack, subflow.sndUna) && tooOld(subflow)) {
+    challengeAck(subflow);
     return 0;
   }
   takeTimestamp(subflow);
@@ -167,16 +165,31 @@ function acceptable(subflow: Subflow): bool {
   const length = segment.payloadLength + ((flags & TCP_FLAG_SYN) != 0 ? 1 : 0) + ((flags & TCP_FLAG_FIN) != 0 ? 1 : 0);
   // The window of a Multipath TCP connection is one for all subflows: what another subflow announced counts too, and
   // the session checks every byte against it. Here a bound is enough.
-  const owner = subflow.owner;
-  const edge = subflow.rcvNxt + (owner != 0 ? ownerOf(subflow).receiveBuffer : <u32>config(CONFIG_RECEIVE_BUFFER));
+  const edge = subflow.rcvNxt + receiveBound(subflow);
   const end = segment.seq + length;
   if (length == 0) return seqLe(subflow.rcvNxt, segment.seq) && seqLe(segment.seq, edge);
   return seqLt(subflow.rcvNxt, end) && seqLt(segment.seq, edge);
 }
 
-/** Uses the acknowledgment of a segment whose data is old, as Linux and BSD do for retransmissions that cross. */
+/** No window of this subflow is larger, bytes. */
+function receiveBound(subflow: Subflow): u32 {
+  return subflow.owner != 0 ? ownerOf(subflow).receiveBuffer : <u32>config(CONFIG_RECEIVE_BUFFER);
+}
+
+/** RFC 5961 section 5.2: no ACK so old can still be under way. Nor was anything acknowledged before the first byte. */
+function tooOld(subflow: Subflow): bool {
+  const behind = subflow.sndUna - segment.ack;
+  return behind > subflow.sndWindowMax || <u64>behind > subflow.bytesAcked + 1;
+}
+
+/**
+ * Uses the acknowledgment of a segment whose data is old, which can still end a handshake or free data when segments
+ * cross. It must lie within one window behind what was received: who guesses gains little by it.
+ */
 function acknowledgeOld(subflow: Subflow): u32 {
   const ack = segment.ack;
+  const behind = subflow.rcvNxt - segment.seq;
+  if (behind > receiveBound(subflow) || <u64>behind > subflow.rcvOffset + 1) return 0;
   if (subflow.state == TCP_SYN_RECEIVED || subflow.state == TCP_CLOSED) return 0;
   if (seqLt(ack, subflow.sndUna) || seqLt(subflow.sndNxt, ack)) return 0;
   subflow.lastReceivedAt = now();
@@ -200,9 +213,4 @@ function awaitsFourthAck(subflow: Subflow): bool {
   if (subflow.owner == 0 || (subflow.flags & SUBFLOW_INITIAL) == 0) return false;
   const connection = ownerOf(subflow);
   return connection.active != 0 && connection.multipath != 0 && connection.confirmed == 0;
-}
-
-function challenge(subflow: Subflow): void {
-  count(COUNTER_CHALLENGE_ACK);
-  ackNow(subflow);
 }

@@ -110,6 +110,7 @@ describe.each(VARIANTS)('RST and segments that do not fit (%s)', (variant) => {
     const { peer, handle } = plainPassive(script);
     peer.send('S', { ...SYN, seq });
     peer.expect('A', { seq: 1, ack: 1 });
+    script.advance(500_000);
     peer.send('SA', { ...SYN, seq, ack: 1 });
     peer.expect('A', { seq: 1, ack: 1 });
     expect(script.subflow(handle).state).toBe(TCP_ESTABLISHED);
