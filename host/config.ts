@@ -17,6 +17,11 @@ const SWITCHES = [
   'timestamps',
   'sack',
   'dsn64',
+  'pacing',
+  'hystart',
+  'tailLossProbe',
+  'frto',
+  'idleRestart',
 ] as const satisfies readonly ConfigName[];
 
 type SwitchName = (typeof SWITCHES)[number];

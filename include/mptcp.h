@@ -226,6 +226,8 @@ enum mptcp_wasm_controllers {
   MPTCP_WASM_CONGESTION_RENO = 0,
   /* Linked Increases (RFC 6356), coupled */
   MPTCP_WASM_CONGESTION_LIA = 1,
+  /* CUBIC (RFC 9438), uncoupled */
+  MPTCP_WASM_CONGESTION_CUBIC = 2,
 };
 
 /* Packet schedulers, the value of CONFIG_SCHEDULER. */
@@ -308,6 +310,16 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_CHALLENGE_ACK_LIMIT = 48,
   /* µs, default 500 ms: one connection answers segments without data that do not fit no more often (net.ipv4.tcp_invalid_ratelimit); 0 answers all */
   MPTCP_WASM_CONFIG_INVALID_RATE_LIMIT = 49,
+  /* 0 or 1, default 0: spread segments over the round trip instead of sending them in bursts (connection) */
+  MPTCP_WASM_CONFIG_PACING = 35,
+  /* 0 or 1, default 1: leave slow start when the round-trip time grows (RFC 9406) */
+  MPTCP_WASM_CONFIG_HYSTART = 36,
+  /* 0 or 1, default 1: probe when ACKs stay away, before a timeout (RFC 8985 section 7) */
+  MPTCP_WASM_CONFIG_TAIL_LOSS_PROBE = 37,
+  /* 0 or 1, default 1: find out spurious timeouts by the order of ACKs (RFC 5682; net.ipv4.tcp_frto) */
+  MPTCP_WASM_CONFIG_FRTO = 38,
+  /* 0 or 1, default 1: reduce the congestion window after an idle time (RFC 5681 section 4.1; net.ipv4.tcp_slow_start_after_idle) */
+  MPTCP_WASM_CONFIG_IDLE_RESTART = 39,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -376,6 +388,10 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_ICMP_STRAY = 30,
   /* ACKs in answer to segments that do not fit, not sent because of a limit */
   MPTCP_WASM_COUNTER_ACK_SKIPPED = 31,
+  /* tail loss probes sent (RFC 8985 section 7) */
+  MPTCP_WASM_COUNTER_TAIL_PROBES = 88,
+  /* losses that were none, by timestamp, DSACK or F-RTO: what they did was taken back */
+  MPTCP_WASM_COUNTER_SPURIOUS = 89,
   /* as the kernel's MPTcpExtMPCapableSYNRX */
   MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNRX = 32,
   /* as the kernel's MPTcpExtMPCapableSYNTX */

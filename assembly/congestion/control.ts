@@ -1,12 +1,21 @@
-import { CONFIG_INITIAL_WINDOW, CONGESTION_LIA } from '../abi';
+import { CONFIG_HYSTART, CONFIG_IDLE_RESTART, CONFIG_INITIAL_WINDOW, CONGESTION_CUBIC, CONGESTION_LIA } from '../abi';
+import { now } from '../state/clock';
 import { config } from '../state/config';
-import { inFlight, LOSS_OPEN, ownerOf, Subflow } from '../state/subflow';
+import { inFlight, LOSS_OPEN, LOSS_RECOVERY, ownerOf, Subflow } from '../state/subflow';
+import { lastSample } from '../tcp/rtt';
+import { SIGNAL_ACKED, SIGNAL_RECOVERED, SIGNAL_RECOVERY, SIGNAL_SPURIOUS, SIGNAL_TAIL_LOSS } from '../tcp/signals';
+import { cubicAvoid, cubicReduce, cubicUndo, cubicUnused } from './cubic';
+import { hystartAcked, hystartOpen } from './hystart';
 import { liaAvoid } from './lia';
-import { renoAvoid, slowStart } from './reno';
+import { prrBegin, prrDelivered } from './prr';
+import { renoAvoid, renoReduce, slowStart } from './reno';
 
-/** What every congestion controller is asked; the connection's choice decides which one answers. */
+/**
+ * What every congestion controller has in common: slow start, recovery, undo. The connection's choice decides how the
+ * window grows and by how much it is reduced: avoid() and reduce() have one line for each controller.
+ */
 
-/** The largest congestion window, bytes. */
+/** The largest congestion window, bytes; also ssthresh before the first loss. */
 const CWND_MAX: u32 = 1 << 29;
 
 /** A subflow begins to carry data; its mss is settled. */
@@ -14,46 +23,126 @@ export function congestionOpen(subflow: Subflow): void {
   subflow.cwnd = <u32>config(CONFIG_INITIAL_WINDOW) * subflow.mss;
   subflow.ssthresh = CWND_MAX;
   subflow.cwndAcked = 0;
+  hystartOpen(subflow);
 }
 
-/** `acked` new bytes were acknowledged, of `flight` that were in flight. */
-export function congestionAcked(subflow: Subflow, acked: u32, flight: u32): void {
-  if (subflow.recovery != LOSS_OPEN && subflow.cwnd >= subflow.ssthresh) return;
-  if (subflow.cwnd < subflow.ssthresh) {
-    // RFC 2861 in spirit: a window that was not used is no proof that it could be.
-    if (subflow.recovery == LOSS_OPEN && flight * 2 < subflow.cwnd) return;
-    acked = slowStart(subflow, acked);
-    if (acked == 0) return;
-  } else if (flight + 2 * subflow.mss < subflow.cwnd) {
-    return;
+/** Another controller takes over: window and threshold stay, what the last one remembered goes. */
+export function congestionSwitched(subflow: Subflow): void {
+  subflow.cwndAcked = 0;
+  subflow.cubicEpoch = 0;
+  subflow.cubicMax = 0;
+}
+
+/**
+ * An ACK was processed, with these SIGNAL_ bits: it acknowledged `acked` new bytes of `flight` that were in flight, and
+ * `delivered` arrived by what it says, in order or not.
+ */
+export function congestionAcked(subflow: Subflow, signals: u32, acked: u32, delivered: u32, flight: u32): void {
+  if ((signals & SIGNAL_SPURIOUS) != 0) congestionUndo(subflow);
+  if ((signals & SIGNAL_RECOVERED) != 0) subflow.cwnd = subflow.ssthresh;
+  if ((signals & SIGNAL_RECOVERY) != 0) {
+    congestionLoss(subflow, delivered);
+    prrDelivered(subflow, delivered, signals);
+  } else if (subflow.recovery == LOSS_RECOVERY) {
+    prrDelivered(subflow, delivered, signals);
+  } else if ((signals & SIGNAL_ACKED) != 0) {
+    grow(subflow, acked, flight);
   }
-  const connection = ownerOf(subflow);
-  if (connection.congestion == CONGESTION_LIA && connection.subflowCount > 1) liaAvoid(connection, subflow, acked);
-  else renoAvoid(subflow, acked);
-  if (subflow.cwnd > CWND_MAX) subflow.cwnd = CWND_MAX;
+  if ((signals & SIGNAL_TAIL_LOSS) != 0 && subflow.recovery == LOSS_OPEN) {
+    // RFC 8985 section 7.4.2: one reduction, as for a loss that was repaired already.
+    reduce(subflow);
+    subflow.cwnd = subflow.ssthresh;
+  }
 }
 
-/** Recovery begins (RFC 5681 section 3.2, RFC 6675 section 5). */
-export function congestionLoss(subflow: Subflow): void {
-  halve(subflow);
-  subflow.cwnd = subflow.ssthresh;
+/** Recovery begins (RFC 5681 section 3.2, RFC 6675 section 5) after `delivered` bytes arrived. */
+export function congestionLoss(subflow: Subflow, delivered: u32): void {
+  remember(subflow);
+  reduce(subflow);
+  prrBegin(subflow, delivered);
+  // Without an ACK, by RACK's timer, only the first retransmission goes out.
+  if (delivered == 0) subflow.cwnd = inFlight(subflow) + subflow.mss;
 }
 
 /** The retransmission timer ran out (RFC 5681 section 3.1): the loss window is one segment. */
 export function congestionTimeout(subflow: Subflow): void {
   // Section 3.1: ssthresh stays when the segment was retransmitted before.
-  if (subflow.backoff <= 1) halve(subflow);
+  if (subflow.backoff <= 1) {
+    remember(subflow);
+    reduce(subflow);
+  }
   subflow.cwnd = subflow.mss;
 }
 
-/** Recovery is over. */
-export function congestionRecovered(subflow: Subflow): void {
-  if (subflow.cwnd > subflow.ssthresh) subflow.cwnd = subflow.ssthresh;
+/**
+ * Bytes are about to be sent after nothing was for some time (RFC 5681 section 4.1): what the path allowed then says
+ * little now. The window is halved for every timeout that passed, down to the initial one.
+ */
+export function congestionIdle(subflow: Subflow): void {
+  if (subflow.lastDataAt == 0) return;
+  const idle = now() - subflow.lastDataAt;
+  if (idle <= <i64>subflow.rto) return;
+  cubicUnused(subflow);
+  if (config(CONFIG_IDLE_RESTART) == 0) return;
+  const initial = min<u32>(<u32>config(CONFIG_INITIAL_WINDOW) * subflow.mss, subflow.cwnd);
+  // What is left of the way back is known (RFC 2861 section 2).
+  subflow.ssthresh = max<u32>(subflow.ssthresh, (subflow.cwnd >> 1) + (subflow.cwnd >> 2));
+  for (let left = idle; left > <i64>subflow.rto && subflow.cwnd > initial; left -= <i64>subflow.rto) subflow.cwnd >>= 1;
+  subflow.cwnd = max<u32>(subflow.cwnd, initial);
 }
 
-function halve(subflow: Subflow): void {
-  // Equation 4: half of what was in flight, which at this moment includes what was just marked lost.
+function grow(subflow: Subflow, acked: u32, flight: u32): void {
+  if (subflow.recovery != LOSS_OPEN && subflow.cwnd >= subflow.ssthresh) return;
+  if (subflow.cwnd < subflow.ssthresh) {
+    // RFC 2861 in spirit: a window that was not used is no proof that it could be.
+    if (subflow.recovery == LOSS_OPEN && flight * 2 < subflow.cwnd) return;
+    if (subflow.ssthresh == CWND_MAX && config(CONFIG_HYSTART) != 0) acked = hystartAcked(subflow, acked, lastSample());
+    acked = slowStart(subflow, acked);
+    if (acked == 0) return;
+  } else if (flight + 2 * subflow.mss < subflow.cwnd) {
+    if (ownerOf(subflow).congestion == CONGESTION_CUBIC) cubicUnused(subflow);
+    return;
+  }
+  avoid(subflow, acked);
+  if (subflow.cwnd > CWND_MAX) subflow.cwnd = CWND_MAX;
+}
+
+/** Congestion avoidance of the controller in use. */
+function avoid(subflow: Subflow, acked: u32): void {
+  const connection = ownerOf(subflow);
+  switch (<i32>connection.congestion) {
+    case CONGESTION_CUBIC:
+      cubicAvoid(subflow, acked);
+      return;
+    case CONGESTION_LIA:
+      if (connection.subflowCount > 1) {
+        liaAvoid(connection, subflow, acked);
+        return;
+      }
+      break;
+  }
+  renoAvoid(subflow, acked);
+}
+
+/** Sets ssthresh after a congestion event, as the controller in use asks. */
+function reduce(subflow: Subflow): void {
+  // RFC 5681, equation 4: what was in flight, which at this moment includes what was just marked lost.
   const flight = min<u32>(inFlight(subflow) + subflow.lostBytes + subflow.sackedBytes, subflow.cwnd);
-  subflow.ssthresh = max<u32>(flight >> 1, 2 * subflow.mss);
-  subflow.cwndAcked = 0;
+  const cubic = ownerOf(subflow).congestion == CONGESTION_CUBIC;
+  const threshold = cubic ? cubicReduce(subflow, flight) : renoReduce(subflow, flight);
+  subflow.ssthresh = max<u32>(threshold, 2 * subflow.mss);
+}
+
+function remember(subflow: Subflow): void {
+  // In an episode that goes on, what was before its begin counts.
+  if (subflow.undoBytes != 0) return;
+  subflow.priorCwnd = subflow.cwnd;
+  subflow.priorSsthresh = subflow.ssthresh;
+}
+
+/** The last episode of loss was none: the window is as large as before. */
+function congestionUndo(subflow: Subflow): void {
+  subflow.cwnd = max<u32>(subflow.cwnd, subflow.priorCwnd);
+  subflow.ssthresh = max<u32>(subflow.ssthresh, subflow.priorSsthresh);
+  cubicUndo(subflow);
 }

@@ -18,3 +18,9 @@ export function renoAvoid(subflow: Subflow, acked: u32): void {
     subflow.cwnd += subflow.mss;
   }
 }
+
+/** The new ssthresh after a congestion event with `flight` bytes in flight (RFC 5681 section 3.1, equation 4). */
+export function renoReduce(subflow: Subflow, flight: u32): u32 {
+  subflow.cwndAcked = 0;
+  return flight >> 1;
+}

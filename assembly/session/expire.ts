@@ -25,7 +25,7 @@ export function expireSubflow(subflow: Subflow): void {
   }
   if (subflow.owner == 0) return;
   if ((signals & SIGNAL_SYN_TIMEOUT) != 0) synTimedOut(subflow);
-  if ((signals & SIGNAL_RECOVERY) != 0) congestionLoss(subflow);
+  if ((signals & SIGNAL_RECOVERY) != 0) congestionLoss(subflow, 0);
   if ((signals & SIGNAL_TIMEOUT) != 0) {
     congestionTimeout(subflow);
     stalled(ownerOf(subflow), subflow);

@@ -18,13 +18,13 @@ import {
   TCP_SYN_RECEIVED,
   TCP_SYN_SENT,
 } from '../abi';
-import { congestionAcked, congestionLoss, congestionRecovered } from '../congestion/control';
+import { congestionAcked } from '../congestion/control';
 import { dsnExtend } from '../memory/sequence';
 import { addressAnnounced, addressesRemoved } from '../paths/manager';
 import { Connection, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
 import { JOIN_DONE, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
-import { acknowledged, acknowledgedFin, acknowledgedFlight } from '../tcp/ack';
+import { acknowledged, acknowledgedFin, acknowledgedFlight, delivered } from '../tcp/ack';
 import { closeSending, resetDue } from '../tcp/close';
 import { tcpInput } from '../tcp/input';
 import { ackNow, readyAdd } from '../tcp/ready';
@@ -32,10 +32,11 @@ import {
   SIGNAL_ACKED,
   SIGNAL_CLOSED,
   SIGNAL_DATA,
+  SIGNAL_DELIVERED,
   SIGNAL_ESTABLISHED,
-  SIGNAL_RECOVERED,
   SIGNAL_RECOVERY,
   SIGNAL_RESET,
+  SIGNAL_SPURIOUS,
   SIGNAL_TIME_WAIT,
   SIGNAL_VALID,
 } from '../tcp/signals';
@@ -127,9 +128,8 @@ function takeAcknowledgment(subflow: Subflow, signals: u32): void {
     subflow.stale = 0;
     count(COUNTER_MPTCP_SubflowRecover);
   }
-  if ((signals & SIGNAL_RECOVERY) != 0) congestionLoss(subflow);
-  else if ((signals & SIGNAL_ACKED) != 0) congestionAcked(subflow, acknowledged(), acknowledgedFlight());
-  if ((signals & SIGNAL_RECOVERED) != 0) congestionRecovered(subflow);
+  if ((signals & (SIGNAL_ACKED | SIGNAL_DELIVERED | SIGNAL_RECOVERY | SIGNAL_SPURIOUS)) != 0)
+    congestionAcked(subflow, signals, acknowledged(), delivered(), acknowledgedFlight());
 }
 
 /** Without mappings the subflow's acknowledgment is that of the connection. */

@@ -7,6 +7,7 @@ import {
   CONFIG_KEEPALIVE_INTERVAL,
   CONFIG_MPTCP_ENABLED,
   CONFIG_NO_DELAY,
+  CONFIG_PACING,
   CONFIG_RECEIVE_BUFFER,
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
@@ -272,6 +273,7 @@ function createConnection(multipath: bool): Connection | null {
   connection.keepAliveCount = <u8>config(CONFIG_KEEPALIVE_COUNT);
   connection.scheduler = <u8>config(CONFIG_SCHEDULER);
   connection.congestion = <u8>config(CONFIG_CONGESTION);
+  connection.pacing = <u8>config(CONFIG_PACING);
   connection.sendBuffer = <u32>config(CONFIG_SEND_BUFFER);
   connection.receiveBuffer = <u32>config(CONFIG_RECEIVE_BUFFER);
   connectionTimer(connection).kind = CONNECTION_TIMER;

@@ -19,7 +19,7 @@ import { eventRaise } from '../state/events';
 import { ownerOf, Subflow, subflowRanges } from '../state/subflow';
 import { finReceived, resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
-import { acknowledgeData, offsetOf, tcpReceived } from '../tcp/receive';
+import { acknowledgeData, duplicateReceived, offsetOf, tcpReceived } from '../tcp/receive';
 import { windowEdge } from '../tcp/window';
 import { checksumFold, sumOddPiece, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
 import { segment, TCP_FLAG_FIN } from '../wire/segment';
@@ -140,8 +140,13 @@ function placeSegment(connection: Connection, subflow: Subflow): bool {
   const end = start + segment.payloadLength;
   let at = max<u64>(start, subflow.rcvOffset);
   if (<i64>start < 0) at = subflow.rcvOffset;
+  if (at != start) duplicateReceived(subflow, segment.seq, segment.seq + <u32>(min<u64>(at, end) - start));
   while (at < end) {
     const gap = rangeGapStart(ranges, at);
+    if (gap != at) {
+      const from = segment.seq + <u32>(at - start);
+      duplicateReceived(subflow, from, from + <u32>(min<u64>(gap, end) - at));
+    }
     if (gap >= end) break;
     const gapEnd = rangeGapEnd(ranges, gap, end);
     const address = segment.payload + <usize>(gap - start);

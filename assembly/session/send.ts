@@ -11,6 +11,7 @@ import {
   EVENT_WRITABLE,
   PAGE_BYTES,
 } from '../abi';
+import { congestionIdle } from '../congestion/control';
 import { pageLink, pageNext, pageRelease, pagesFree, pagesTotal, pageTake } from '../memory/pages';
 import { dsnLe, dsnLt, seqLe } from '../memory/sequence';
 import { schedule, subflowRoom } from '../scheduler/schedule';
@@ -21,7 +22,7 @@ import { count } from '../state/counters';
 import { DataMap, mapFree, mapTake, mapTrimFront } from '../state/datamap';
 import { eventRaise } from '../state/events';
 import { linkAt } from '../state/link';
-import { canCarryData, Subflow } from '../state/subflow';
+import { canCarryData, Subflow, unsentBytes } from '../state/subflow';
 import { closeSending } from '../tcp/close';
 import { dssChecksum } from '../tcp/options-out';
 import { ackNow, readyAdd } from '../tcp/ready';
@@ -275,6 +276,7 @@ function push(connection: Connection): void {
     const chosen = schedule(connection, 0);
     if (chosen == 0) break;
     const subflow = changetype<Subflow>(chosen);
+    if (subflow.outstanding == 0 && unsentBytes(subflow) == 0) congestionIdle(subflow);
     const available = <u32>min<u64>(edge - connection.sndNxt, <u64>config(CONFIG_MAP_BYTES));
     let length = min<u32>(available, subflowRoom(subflow));
     if (length > subflow.mss) {

@@ -5,6 +5,7 @@ import {
   CONFIG_KEEPALIVE_IDLE,
   CONFIG_KEEPALIVE_INTERVAL,
   CONFIG_NO_DELAY,
+  CONFIG_PACING,
   CONFIG_RECEIVE_BUFFER,
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
@@ -21,6 +22,7 @@ import {
   ERR_UNREACHABLE,
   SCRATCH_BYTES,
 } from '../abi';
+import { congestionSwitched } from '../congestion/control';
 import { randomU32 } from '../crypto/random';
 import { poolAt, poolFind, poolFree, poolTake } from '../memory/pool';
 import { regionTake } from '../memory/region';
@@ -248,6 +250,11 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
       return 0;
     case CONFIG_CONGESTION:
       connection.congestion = <u8>value;
+      for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+        congestionSwitched(changetype<Subflow>(at));
+      return 0;
+    case CONFIG_PACING:
+      connection.pacing = <u8>value;
       return 0;
     case CONFIG_SEND_BUFFER:
       connection.sendBuffer = <u32>value;
@@ -289,6 +296,8 @@ export function getConfig(handle: i32, key: i32): i64 {
       return connection.scheduler;
     case CONFIG_CONGESTION:
       return connection.congestion;
+    case CONFIG_PACING:
+      return connection.pacing;
     case CONFIG_SEND_BUFFER:
       return connection.sendBuffer;
     case CONFIG_RECEIVE_BUFFER:

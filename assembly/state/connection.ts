@@ -35,6 +35,8 @@ export class Connection {
   keepAliveCount: u8;
   scheduler: u8;
   congestion: u8;
+  /** 1 to spread segments over the round trip. */
+  pacing: u8;
   /** 1 while in the queue of connections that may have bytes to schedule. */
   pushQueued: u8;
   /** 1 while in the queue of connections with events. */

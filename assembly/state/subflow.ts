@@ -81,6 +81,20 @@ export class Subflow {
   softError: u8;
   /** 1 once a segment that does not fit was answered, at answeredAt (ms). */
   answered: u8;
+  /** PROBE_ value: a tail loss probe is on its way (RFC 8985 section 7). */
+  tailProbe: u8;
+  /** PROBE_ value: the probe to be sent now. */
+  tailDue: u8;
+  /** FRTO_ value: how far the detection of a spurious timeout is (RFC 5682). */
+  frto: u8;
+  /** Multiple of a quarter of the smallest RTT that RACK waits, and recoveries until it is 1 again (RFC 8985). */
+  reorderingWindow: u8;
+  reorderingPersist: u8;
+  /** 1 while what the last episode of loss did can be taken back, see tcp/undo.ts. */
+  undoOpen: u8;
+  /** RTT samples of the round, and rounds of conservative slow start begun, 0 when not in it (RFC 9406). */
+  hystartSamples: u8;
+  hystartRounds: u8;
 
   // Sending.
   iss: u32;
@@ -112,6 +126,15 @@ export class Subflow {
   sackedBytes: u32;
   lostBytes: u32;
   recoveryEnd: u32;
+  /** Highest sequence number acknowledged or sacked (RFC 8985 "fack"). */
+  fack: u32;
+  tailProbeEnd: u32;
+  /** sndNxt when the last DSACK round began. */
+  dsackRound: u32;
+  /** End of the first segment sent again in this episode, its time (timestamp clock), bytes sent again in it. */
+  undoEnd: u32;
+  undoStamp: u32;
+  undoBytes: i32;
 
   // Receiving.
   irs: u32;
@@ -127,6 +150,9 @@ export class Subflow {
   receiveMapTail: usize;
   finSeq: u32;
   finKnown: u32;
+  /** What arrived twice and is to be reported (RFC 2883); empty when both are equal. */
+  duplicateStart: u32;
+  duplicateEnd: u32;
   /** RangeSet of stream offsets received beyond rcvOffset: four words, see subflowRanges(). */
   ranges0: u32;
   ranges1: u32;
@@ -146,6 +172,26 @@ export class Subflow {
   cwnd: u32;
   ssthresh: u32;
   cwndAcked: u32;
+  /** Before the episode of loss that can still be taken back. */
+  priorCwnd: u32;
+  priorSsthresh: u32;
+  /** Proportional rate reduction (RFC 9937): flight when recovery began, delivered since, bytesSent at its begin. */
+  prrFlight: u32;
+  prrDelivered: u32;
+  prrSent: u64;
+  /** HyStart++ (RFC 9406): end of the round, its smallest RTT, that of the round before and of the baseline, µs. */
+  hystartEnd: u32;
+  hystartRtt: u32;
+  hystartLastRtt: u32;
+  hystartBaseline: u32;
+  /** CUBIC (RFC 9438): beginning of the epoch and last use, µs, 0 for none; K, s; W_est, bytes; W_max, cwnd_prior. */
+  cubicEpoch: i64;
+  cubicAt: i64;
+  cubicK: f64;
+  cubicEstimate: f64;
+  cubicMax: u32;
+  cubicPriorMax: u32;
+  cubicPrior: u32;
 
   // Joining (RFC 8684 section 3.2).
   localNonce: u32;
@@ -158,6 +204,12 @@ export class Subflow {
   /** Deadlines, µs, 0 when off. */
   rtoAt: i64;
   rackAt: i64;
+  tailProbeAt: i64;
+  /** When pacing lets data go again, or 0 while it may go. */
+  paceAt: i64;
+  lastDataAt: i64;
+  /** When the next segment is due by the rate of pacing, µs. */
+  paceNext: i64;
   ackAt: i64;
   probeAt: i64;
   stateAt: i64;
@@ -195,6 +247,16 @@ export const RST_FASTCLOSE: u8 = 254;
 export const LOSS_OPEN: u8 = 0;
 export const LOSS_RECOVERY: u8 = 1;
 export const LOSS_TIMEOUT: u8 = 2;
+
+/** Subflow.tailProbe: none, one with new bytes, one with bytes sent before. */
+export const PROBE_NONE: u8 = 0;
+export const PROBE_NEW: u8 = 1;
+export const PROBE_AGAIN: u8 = 2;
+
+/** Subflow.frto: off; the first lost segment was sent again; new bytes were sent after its acknowledgment. */
+export const FRTO_OFF: u8 = 0;
+export const FRTO_FIRST: u8 = 1;
+export const FRTO_NEW: u8 = 2;
 
 export const SUBFLOW_TIMER: u32 = 2;
 const SUBFLOW_STRIDE: u32 = 768;

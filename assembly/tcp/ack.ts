@@ -1,22 +1,32 @@
 import { seqLe, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { DataMap, mapFree, SEGMENT_FIN, SEGMENT_SACKED, SentSegment } from '../state/datamap';
-import { inFlight, LOSS_OPEN, LOSS_TIMEOUT, Subflow } from '../state/subflow';
+import { FRTO_OFF, inFlight, LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT, PROBE_NONE, Subflow } from '../state/subflow';
 import { OPTION_SACK, options, sackLeft, sackRight } from '../wire/options';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
-import { detectLoss, firstIsLost, rackDelivered, timestampOf } from './loss';
-import { rttSample } from './rtt';
+import { timeoutWasSpurious } from './frto';
+import { detectLoss, firstIsLost, rackDelivered, rackRepeated, recoveryPassed } from './loss';
+import { rttSample, rttSampleForget } from './rtt';
 import { markSacked, sentRemoveFirst, sentSplit, sentTrim } from './sent';
-import { SIGNAL_ACKED, SIGNAL_RECOVERED } from './signals';
+import { SIGNAL_ACKED, SIGNAL_DELIVERED, SIGNAL_RECOVERED, SIGNAL_SPURIOUS } from './signals';
+import { tailProbeAcknowledged } from './tail-probe';
 import { rtoRestart, timersArm } from './timers';
+import { timestampOf } from './timestamps';
+import { undo, undoByDuplicates, undoByTimestamp } from './undo';
 
 let newlyAcked: u32 = 0;
+let newlyDelivered: u32 = 0;
 let flightBefore: u32 = 0;
 let finAcked: bool = false;
 
 /** Octets the last tcpAcknowledge() freed. */
 export function acknowledged(): u32 {
   return newlyAcked;
+}
+
+/** Octets it showed to have arrived, in order or not, that were not known to have (RFC 9937 "DeliveredData"). */
+export function delivered(): u32 {
+  return newlyDelivered;
 }
 
 /** Octets that were in flight before it. */
@@ -35,27 +45,90 @@ export function acknowledgedFin(): bool {
  */
 export function tcpAcknowledge(subflow: Subflow): u32 {
   const ack = segment.ack;
+  const una = subflow.sndUna;
   newlyAcked = 0;
+  newlyDelivered = 0;
   finAcked = false;
   flightBefore = inFlight(subflow);
-  if (seqLt(ack, subflow.sndUna)) return 0;
+  rttSampleForget();
+  if (seqLt(ack, una)) return 0;
   const windowChanged = updateWindow(subflow);
   const duplicate =
-    ack == subflow.sndUna &&
+    ack == una &&
     !windowChanged &&
     segment.payloadLength == 0 &&
     (segment.flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)) == 0 &&
     subflow.outstanding > 0;
+  const undelivered = subflow.outstanding - subflow.sackedBytes;
+  takeCumulative(subflow, ack);
+  let repeated: u32 = 0;
+  let sacked = false;
+  if (subflow.sack == 0) {
+    countDuplicates(subflow, duplicate);
+  } else if ((options.present & OPTION_SACK) != 0) {
+    repeated = takeDuplicateReport(subflow);
+    sacked = takeSack(subflow);
+  }
+  const still = subflow.outstanding - subflow.sackedBytes;
+  let signals: u32 = 0;
+  if (still < undelivered) {
+    newlyDelivered = undelivered - still;
+    signals |= SIGNAL_DELIVERED;
+  }
+  if (newlyAcked > 0) {
+    signals |= SIGNAL_ACKED;
+    subflow.bytesAcked += newlyAcked - (finAcked ? 1 : 0);
+    subflow.backoff = 0;
+    subflow.softError = 0;
+    subflow.probes = 0;
+    subflow.dupAcks = 0;
+  }
+  if (isSpurious(subflow, una, ack, repeated, duplicate)) {
+    undo(subflow);
+    signals |= SIGNAL_SPURIOUS;
+  }
+  if (newlyAcked > 0) {
+    if (subflow.recovery != LOSS_OPEN) {
+      if (seqLe(subflow.recoveryEnd, ack)) {
+        if (subflow.recovery == LOSS_RECOVERY) signals |= SIGNAL_RECOVERED;
+        subflow.recovery = LOSS_OPEN;
+        subflow.frto = FRTO_OFF;
+        recoveryPassed(subflow);
+      } else if (subflow.sack == 0 && subflow.recovery != LOSS_TIMEOUT) {
+        signals |= firstIsLost(subflow);
+      }
+    }
+  } else if (duplicate && subflow.sack == 0) {
+    if (subflow.dupAcks < 255) subflow.dupAcks++;
+    if (subflow.dupAcks == 3 && subflow.recovery == LOSS_OPEN) signals |= firstIsLost(subflow);
+  }
+  if (subflow.tailProbe != PROBE_NONE) signals |= tailProbeAcknowledged(subflow, ack, newlyAcked > 0, repeated > 0);
+  if (newlyAcked > 0 || sacked) {
+    signals |= detectLoss(subflow);
+    if (newlyAcked > 0) rtoRestart(subflow);
+    else timersArm(subflow);
+  }
+  return signals;
+}
+
+/** Frees what lies before `ack`, and measures the round-trip time by it. */
+function takeCumulative(subflow: Subflow, ack: u32): void {
   let sample: i64 = -1;
   let oldest: i64 = -1;
   newlyAcked = ack - subflow.sndUna;
   while (subflow.segmentHead != 0) {
     const sent = changetype<SentSegment>(subflow.segmentHead);
-    if (seqLe(sent.seq + sent.length, ack)) {
+    const end = sent.seq + sent.length;
+    if (seqLe(end, ack)) {
       if ((sent.flags & SEGMENT_SACKED) == 0) {
         rackDelivered(subflow, sent);
-        if (sent.transmissions == 1) sample = now() - sent.sentAt;
-        else oldest = sent.sentAt;
+        if (sent.transmissions == 1) {
+          sample = now() - sent.sentAt;
+          // RFC 8985 section 6.2, step 3: what came after it was sacked before.
+          if (seqLt(end, subflow.fack)) subflow.reorderingSeen = 1;
+        } else {
+          oldest = sent.sentAt;
+        }
       }
       if ((sent.flags & SEGMENT_FIN) != 0) finAcked = true;
       sentRemoveFirst(subflow);
@@ -72,35 +145,34 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
     mapFree(map);
   }
   subflow.sndUna = ack;
+  if (seqLt(subflow.fack, ack)) subflow.fack = ack;
   if (sample >= 0) rttSample(subflow, sample);
   else if (oldest >= 0) timestampSample(subflow);
-  const sacked = (options.present & OPTION_SACK) != 0 && subflow.sack != 0 && takeSack(subflow);
-  let signals: u32 = 0;
+}
+
+/**
+ * Without SACK every duplicate ACK stands for a segment that left the network (RFC 5681 section 3.2, step 4); a partial
+ * ACK takes back what it covers beyond the first (RFC 6582 section 3.2, step 3).
+ */
+function countDuplicates(subflow: Subflow, duplicate: bool): void {
   if (newlyAcked > 0) {
-    subflow.bytesAcked += newlyAcked - (finAcked ? 1 : 0);
-    subflow.backoff = 0;
-    subflow.softError = 0;
-    subflow.probes = 0;
-    subflow.dupAcks = 0;
-    signals |= SIGNAL_ACKED;
-    if (subflow.recovery != LOSS_OPEN) {
-      if (seqLe(subflow.recoveryEnd, ack)) {
-        subflow.recovery = LOSS_OPEN;
-        signals |= SIGNAL_RECOVERED;
-      } else if (subflow.sack == 0 && subflow.recovery != LOSS_TIMEOUT) {
-        firstIsLost(subflow);
-      }
-    }
-    rtoRestart(subflow);
-  } else if (duplicate && subflow.sack == 0) {
-    if (subflow.dupAcks < 255) subflow.dupAcks++;
-    if (subflow.dupAcks == 3 && subflow.recovery == LOSS_OPEN) signals |= firstIsLost(subflow);
+    const beyond = newlyAcked > subflow.mss ? newlyAcked - subflow.mss : 0;
+    subflow.sackedBytes = subflow.sackedBytes > beyond ? subflow.sackedBytes - beyond : 0;
+    if (subflow.recovery == LOSS_OPEN) subflow.sackedBytes = 0;
+  } else if (duplicate) {
+    subflow.sackedBytes += subflow.mss;
   }
-  if (newlyAcked > 0 || sacked) {
-    signals |= detectLoss(subflow);
-    timersArm(subflow);
-  }
-  return signals;
+  const most = subflow.outstanding - subflow.lostBytes;
+  if (subflow.sackedBytes > most) subflow.sackedBytes = most;
+}
+
+/** True when this ACK shows that the retransmissions of the last episode of loss were not needed. */
+function isSpurious(subflow: Subflow, una: u32, ack: u32, repeated: u32, duplicate: bool): bool {
+  if (subflow.undoOpen == 0) return false;
+  let spurious = newlyAcked > 0 && undoByTimestamp(subflow, una, ack);
+  if (repeated > 0 && undoByDuplicates(subflow, repeated)) spurious = true;
+  if (subflow.frto != FRTO_OFF && timeoutWasSpurious(subflow, newlyAcked > 0, duplicate)) spurious = true;
+  return spurious;
 }
 
 /** RFC 9293 section 3.10.7.4: the window of an older segment must not replace that of a newer. */
@@ -124,16 +196,32 @@ function timestampSample(subflow: Subflow): void {
   if (elapsed < 60000) rttSample(subflow, <i64>max<u32>(elapsed, 1) * 1000);
 }
 
+/**
+ * A first block below the acknowledgment, or within the second block, reports what arrived twice (RFC 2883 section 4).
+ * Returns its bytes, 0 when there is none.
+ */
+function takeDuplicateReport(subflow: Subflow): u32 {
+  const left = sackLeft(0);
+  const right = sackRight(0);
+  if (!seqLt(left, right) || right - left > subflow.sndWindowMax + 65535) return 0;
+  const below = seqLe(right, segment.ack);
+  const within = options.sackCount > 1 && seqLe(sackLeft(1), left) && seqLe(right, sackRight(1));
+  if (!below && !within) return 0;
+  rackRepeated(subflow);
+  return right - left;
+}
+
 /** Marks what the SACK blocks cover (RFC 2018). Blocks outside of what is in flight are ignored. */
 function takeSack(subflow: Subflow): bool {
   let changed = false;
   // A segment sacked below what was delivered before this ACK, and sent only once, was overtaken on the way.
-  const reached = subflow.rackEnd;
+  const reached = subflow.fack;
   for (let i: u32 = 0; i < options.sackCount; i++) {
     const left = sackLeft(i);
     const right = sackRight(i);
     if (!seqLt(left, right) || seqLe(right, subflow.sndUna) || seqLt(subflow.sndNxt, right)) continue;
     if (seqLt(left, subflow.sndUna)) continue;
+    if (seqLt(subflow.fack, right)) subflow.fack = right;
     let at = subflow.openHead;
     while (at != 0) {
       const sent = changetype<SentSegment>(at);

@@ -7,6 +7,7 @@ import { detectLoss, retransmissionTimeout } from './loss';
 import { ackNow, readyAdd } from './ready';
 import { currentRto } from './rtt';
 import { SIGNAL_CLOSED, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT } from './signals';
+import { tailProbeExpire } from './tail-probe';
 import { timersArm } from './timers';
 
 /** Runs the deadlines of a subflow that are due. Returns SIGNAL_ bits. */
@@ -19,6 +20,11 @@ export function subflowExpire(subflow: Subflow): u32 {
   }
   if (subflow.rackAt != 0 && subflow.rackAt <= time) {
     signals |= detectLoss(subflow);
+    readyAdd(subflow);
+  }
+  if (subflow.tailProbeAt != 0 && subflow.tailProbeAt <= time) tailProbeExpire(subflow);
+  if (subflow.paceAt != 0 && subflow.paceAt <= time) {
+    subflow.paceAt = 0;
     readyAdd(subflow);
   }
   if (subflow.rtoAt != 0 && subflow.rtoAt <= time) signals |= expireRto(subflow);

@@ -24,6 +24,7 @@ import { acknowledgeOutside, answeredLately, challengeAck } from './challenge';
 import { finAcknowledged, timeWaitSegment } from './close';
 import { takeSynOptions } from './handshake';
 import { ackNow, readyAdd } from './ready';
+import { duplicateReceived } from './receive';
 import { rttSample } from './rtt';
 import { SIGNAL_CLOSED, SIGNAL_DATA, SIGNAL_ESTABLISHED, SIGNAL_RESET, SIGNAL_VALID } from './signals';
 import { timersArm } from './timers';
@@ -61,6 +62,8 @@ export function tcpInput(subflow: Subflow): u32 {
       readyAdd(subflow);
     } else if ((flags & TCP_FLAG_RST) == 0) {
       count(COUNTER_DROP_SEQUENCE);
+      const end = segment.seq + segment.payloadLength;
+      if (segment.payloadLength > 0 && seqLe(end, subflow.rcvNxt)) duplicateReceived(subflow, segment.seq, end);
       acknowledgeOutside(subflow);
       // The SYN/ACK again: the third ACK, with its keys or HMAC, was lost.
       if ((flags & TCP_FLAG_SYN) != 0 && awaitsFourthAck(subflow)) subflow.thirdAckDue = 1;

@@ -3,10 +3,13 @@ import { seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { count } from '../state/counters';
 import { SEGMENT_SACKED, SentSegment } from '../state/datamap';
-import { LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT, Subflow } from '../state/subflow';
+import { LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT, PROBE_NONE, Subflow } from '../state/subflow';
 import { options } from '../wire/options';
+import { frtoTimeout } from './frto';
 import { markLost, sacksForget } from './sent';
-import { SIGNAL_RECOVERY, SIGNAL_TIMEOUT } from './signals';
+import { SIGNAL_LOST, SIGNAL_RECOVERY, SIGNAL_TIMEOUT } from './signals';
+import { timestampOf } from './timestamps';
+import { undoBegin } from './undo';
 
 /** Finds lost segments by the time of their last transmission (RACK, RFC 8985) and by timeout (RFC 6298). */
 
@@ -26,11 +29,6 @@ export function rackDelivered(subflow: Subflow, sent: SentSegment): void {
   }
 }
 
-/** The value of the timestamp clock of this subflow at a moment, ms (RFC 7323 section 5.4). */
-export function timestampOf(subflow: Subflow, at: i64): u32 {
-  return <u32>(at / 1000) + subflow.tsOffset;
-}
-
 /**
  * Marks segments lost that were sent sufficiently long before one that was delivered (RFC 8985 section 6.2, step 5),
  * and sets the reordering timer for those that may be. Returns SIGNAL_RECOVERY when recovery begins.
@@ -41,7 +39,8 @@ export function detectLoss(subflow: Subflow): u32 {
   // Section 6.2, step 4: no tolerance once three segments are known to have overtaken, unless reordering was seen.
   let window: i64 = 0;
   if (subflow.reorderingSeen != 0 || (subflow.recovery == LOSS_OPEN && subflow.sackedBytes < 3 * subflow.mss)) {
-    window = <i64>min<u32>(subflow.minRtt >> 2, subflow.srtt);
+    const quarters = <i64>max<u32>(subflow.reorderingWindow, 1);
+    window = min<i64>(quarters * <i64>(subflow.minRtt >> 2), <i64>subflow.srtt);
   }
   let marked = false;
   while (subflow.timeHead != 0) {
@@ -61,6 +60,21 @@ export function detectLoss(subflow: Subflow): u32 {
   return marked ? enterRecovery(subflow) : 0;
 }
 
+/** The peer got something twice: wait longer before the next loss, at most once a round trip (section 6.2, step 4). */
+export function rackRepeated(subflow: Subflow): void {
+  if (subflow.reorderingPersist != 0 && seqLt(subflow.sndUna, subflow.dsackRound)) return;
+  subflow.dsackRound = subflow.sndNxt;
+  subflow.reorderingPersist = 16;
+  if (subflow.reorderingWindow < 255) subflow.reorderingWindow = max<u8>(subflow.reorderingWindow, 1) + 1;
+}
+
+/** A recovery ended: after sixteen without a repetition the wait is the shortest again. */
+export function recoveryPassed(subflow: Subflow): void {
+  if (subflow.reorderingPersist == 0) return;
+  subflow.reorderingPersist--;
+  if (subflow.reorderingPersist == 0) subflow.reorderingWindow = 1;
+}
+
 /** Without SACK: three duplicate ACKs, or a partial ACK in recovery, tell that the first segment is lost (RFC 6582). */
 export function firstIsLost(subflow: Subflow): u32 {
   if (subflow.segmentHead == 0) return 0;
@@ -75,11 +89,16 @@ export function retransmissionTimeout(subflow: Subflow): u32 {
   // A peer whose first hole is sacked has reneged (RFC 2018 section 8): its SACKs are void.
   const head = changetype<SentSegment>(subflow.segmentHead);
   if ((head.flags & SEGMENT_SACKED) != 0) sacksForget(subflow);
+  if (subflow.sack == 0) subflow.sackedBytes = 0;
+  const first = subflow.recovery != LOSS_TIMEOUT;
+  if (subflow.recovery == LOSS_OPEN) undoBegin(subflow);
   for (let at = subflow.openHead; at != 0; at = changetype<SentSegment>(at).openNext)
     markLost(subflow, changetype<SentSegment>(at));
   subflow.lostHint = subflow.openHead;
+  frtoTimeout(subflow, first);
   subflow.recovery = LOSS_TIMEOUT;
   subflow.recoveryEnd = subflow.sndNxt;
+  tailProbeForget(subflow);
   if (subflow.backoff < 255) subflow.backoff++;
   subflow.timeouts++;
   subflow.rackAt = 0;
@@ -88,11 +107,20 @@ export function retransmissionTimeout(subflow: Subflow): u32 {
 }
 
 function enterRecovery(subflow: Subflow): u32 {
-  if (subflow.recovery != LOSS_OPEN) return 0;
+  if (subflow.recovery != LOSS_OPEN) return SIGNAL_LOST;
   subflow.recovery = LOSS_RECOVERY;
   subflow.recoveryEnd = subflow.sndNxt;
+  undoBegin(subflow);
+  tailProbeForget(subflow);
   // RFC 6675 section 5, step 4.3.
   subflow.resendDue = 1;
   count(COUNTER_FAST_RETRANSMITS);
-  return SIGNAL_RECOVERY;
+  return SIGNAL_RECOVERY | SIGNAL_LOST;
+}
+
+/** Section 7.2: probes are for times without known losses. */
+function tailProbeForget(subflow: Subflow): void {
+  subflow.tailProbeAt = 0;
+  subflow.tailProbe = PROBE_NONE;
+  subflow.tailDue = PROBE_NONE;
 }

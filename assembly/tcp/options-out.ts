@@ -51,7 +51,7 @@ import {
 } from '../wire/mptcp';
 import { writeMss, writeSackHeader, writeSackPermitted, writeTimestamps, writeWindowScale } from '../wire/options';
 import { ownMss } from './handshake';
-import { timestampOf } from './loss';
+import { timestampOf } from './timestamps';
 
 /** Writes the options of outgoing segments and shares their 40 bytes. Each function returns the bytes written. */
 
@@ -148,7 +148,8 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
     if (signal != 0) return signal;
   }
   if (subflow.timestamps != 0) at += timestamps(p, subflow);
-  const blocks = subflow.sack != 0 ? subflowRanges(subflow).count : 0;
+  const repeated: u32 = subflow.duplicateStart != subflow.duplicateEnd ? 1 : 0;
+  const blocks = subflow.sack != 0 ? subflowRanges(subflow).count + repeated : 0;
   if (connection !== null && connection.multipath != 0) {
     let flags = DSS_A;
     const fin = connection.dataFinDue != 0;
@@ -257,13 +258,25 @@ function withTimestamps(p: usize, length: u32, subflow: Subflow): u32 {
   return length + timestamps(p + length, subflow);
 }
 
-/** Up to `room` SACK blocks: the one that changed last, then the others (RFC 2018 section 4). */
+/**
+ * Up to `room` SACK blocks: what arrived twice (RFC 2883 section 4), the one that changed last, then the others (RFC
+ * 2018 section 4).
+ */
 function sackBlocks(p: usize, subflow: Subflow, room: u32): u32 {
   const ranges = subflowRanges(subflow);
-  const blocks = min<u32>(min<u32>(ranges.count, room), 4);
+  const repeated: u32 = subflow.duplicateStart != subflow.duplicateEnd ? 1 : 0;
+  const blocks = min<u32>(min<u32>(ranges.count + repeated, room), 4);
   const length = writeSackHeader(p, blocks);
   let at = p + 4;
   let written: u32 = 0;
+  if (repeated != 0) {
+    storeBe32(at, subflow.duplicateStart);
+    storeBe32(at + 4, subflow.duplicateEnd);
+    at += 8;
+    written++;
+    subflow.duplicateStart = subflow.duplicateEnd;
+    if (written == blocks) return length;
+  }
   const recent = ranges.recent;
   if (recent != 0) {
     at = sackBlock(at, subflow, changetype<Range>(recent));

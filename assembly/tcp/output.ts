@@ -14,14 +14,28 @@ import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { DataMap, positionOffset, positionPage, SEGMENT_FIN, SentSegment } from '../state/datamap';
 import { linkAt } from '../state/link';
-import { ACK_NONE, ACK_NOW, inFlight, JOIN_WAIT_ACK, Subflow, subflowRanges } from '../state/subflow';
+import {
+  ACK_NONE,
+  ACK_NOW,
+  FRTO_NEW,
+  inFlight,
+  JOIN_WAIT_ACK,
+  ownerOf,
+  PROBE_NEW,
+  PROBE_NONE,
+  Subflow,
+  subflowRanges,
+} from '../state/subflow';
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_PSH, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
 import { finTransmitted } from './close';
 import { synSent } from './handshake';
 import { ackOptions, dataOptions, resetOptions, signalDue, synOptions, thirdAckOptions } from './options-out';
+import { paceLimit, paceSent } from './pacing';
 import { finishPacket, tcpHeaderAt } from './packet-out';
-import { firstLost, sentAgain, sentAppend } from './sent';
+import { firstLost, sentAgain, sentAppend, sentSplit } from './sent';
+import { tailProbeSent } from './tail-probe';
 import { rtoArm, rtoStart } from './timers';
+import { undoSentAgain } from './undo';
 import { windowField, windowFieldSyn } from './window';
 
 /** What a subflow sends next. */
@@ -33,6 +47,7 @@ const OUT_DATA: i32 = 4;
 const OUT_FIN: i32 = 5;
 const OUT_PROBE: i32 = 6;
 const OUT_ACK: i32 = 7;
+const OUT_TAIL_PROBE: i32 = 8;
 
 /** Longest TCP payload of a segment the link shall cut: IP and TCP headers at their longest stay within 65,535. */
 const LARGE_SEGMENT: u32 = 65400;
@@ -57,6 +72,9 @@ export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
       break;
     case OUT_DATA:
       if (connection === null || !sendData(subflow, connection, descriptor)) return false;
+      break;
+    case OUT_TAIL_PROBE:
+      if (connection === null || !sendTail(subflow, connection, descriptor)) return false;
       break;
     case OUT_FIN:
       if (!sendFin(subflow, connection, descriptor)) return false;
@@ -92,21 +110,39 @@ function nextAction(subflow: Subflow): i32 {
     return state == TCP_SYN_RECEIVED && subflow.ackDue == ACK_NOW ? OUT_ACK : OUT_NONE;
   }
   if (state == TCP_CLOSED) return OUT_NONE;
-  if (state != TCP_TIME_WAIT) {
+  if (state != TCP_TIME_WAIT && subflow.paceAt == 0) {
+    if (subflow.tailDue != PROBE_NONE) return tailAction(subflow);
     const flight = inFlight(subflow);
-    const lost = firstLost(subflow);
+    // RFC 5682 section 2.1, step 2b: new bytes first.
+    const lost: usize = subflow.frto == FRTO_NEW ? 0 : firstLost(subflow);
     if (lost != 0) {
-      const fits = flight == 0 || flight + changetype<SentSegment>(lost).length <= subflow.cwnd;
-      if (fits || subflow.resendDue != 0) return OUT_RETRANSMIT;
+      const least = min<u32>(changetype<SentSegment>(lost).length, subflow.mss);
+      if (flight == 0 || flight + least <= subflow.cwnd || subflow.resendDue != 0) return OUT_RETRANSMIT;
     } else if (subflow.mapNext != 0) {
       allowed = sendable(subflow);
       if (allowed > 0) return OUT_DATA;
     } else if (subflow.finWanted != 0 && subflow.finSent == 0 && subflow.sndNxt == subflow.seqEnd) {
       if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) return OUT_FIN;
     }
+  }
+  if (state != TCP_TIME_WAIT) {
     if (subflow.probeDue != 0) return OUT_PROBE;
   }
   return subflow.ackDue == ACK_NOW ? OUT_ACK : OUT_NONE;
+}
+
+/** The tail loss probe that is due (RFC 8985 section 7.3). What it was to carry may be gone meanwhile. */
+function tailAction(subflow: Subflow): i32 {
+  if (subflow.tailDue == PROBE_NEW && subflow.mapNext != 0) {
+    const map = changetype<DataMap>(subflow.mapNext);
+    const window = subflow.sndUna + subflow.sndWindow - subflow.sndNxt;
+    allowed = min<u32>(map.seq + map.length - subflow.sndNxt, subflow.mss);
+    if (<i32>window > 0) {
+      allowed = min<u32>(allowed, window);
+      return OUT_DATA;
+    }
+  }
+  return OUT_TAIL_PROBE;
 }
 
 /** Bytes of the next new segment that windows and congestion window let go, 0 for none. */
@@ -126,9 +162,10 @@ function sendable(subflow: Subflow): u32 {
   if (flight != 0 && flight + length > subflow.cwnd) return 0;
   if (!large || left <= subflow.mss) return length;
   // A link that cuts segments gets as many whole ones as fit.
-  const room = min<u32>(min<u32>(window, left), LARGE_SEGMENT);
+  let room = min<u32>(min<u32>(window, left), LARGE_SEGMENT);
+  if (ownerOf(subflow).pacing != 0) room = min<u32>(room, paceLimit(subflow));
   const most = subflow.cwnd > flight ? min<u32>(room, subflow.cwnd - flight) : length;
-  if (most >= left && left <= LARGE_SEGMENT) return left;
+  if (most >= left) return left;
   const whole = most - (most % subflow.mss);
   return whole > length ? whole : length;
 }
@@ -142,12 +179,41 @@ function sendData(subflow: Subflow, connection: Connection, descriptor: usize): 
   subflow.sndNxt += length;
   if (subflow.sndNxt == map.seq + map.length) subflow.mapNext = map.next;
   subflow.bytesSent += length;
+  if (subflow.tailDue != PROBE_NONE) tailProbeSent(subflow);
+  dataSent(subflow, connection, length);
+  return true;
+}
+
+/** What every segment with data starts: timers, pacing. */
+function dataSent(subflow: Subflow, connection: Connection, length: u32): void {
+  subflow.lastDataAt = now();
   rtoStart(subflow);
+  if (connection.pacing != 0) paceSent(subflow, length);
+}
+
+/** A tail loss probe of bytes sent before: the last segment, or its end when a link was to cut it. */
+function sendTail(subflow: Subflow, connection: Connection, descriptor: usize): bool {
+  const last = changetype<SentSegment>(subflow.segmentTail);
+  if (subflow.segmentTail == 0 || (last.length > subflow.mss && !sentSplit(subflow, last, last.length - subflow.mss))) {
+    subflow.tailDue = PROBE_NONE;
+    return false;
+  }
+  tailProbeSent(subflow);
+  emitAgain(subflow, connection, descriptor, changetype<SentSegment>(subflow.segmentTail));
   return true;
 }
 
 function sendAgain(subflow: Subflow, connection: Connection, descriptor: usize): void {
   const sent = changetype<SentSegment>(firstLost(subflow));
+  const flight = inFlight(subflow);
+  const room = max<u32>(subflow.cwnd > flight ? subflow.cwnd - flight : 0, subflow.mss);
+  // A large segment goes again in pieces as they fit; without memory for a piece it goes whole.
+  if (sent.length > room) sentSplit(subflow, sent, room - (room % subflow.mss));
+  undoSentAgain(subflow, sent);
+  emitAgain(subflow, connection, descriptor, sent);
+}
+
+function emitAgain(subflow: Subflow, connection: Connection, descriptor: usize, sent: SentSegment): void {
   sentAgain(subflow, sent);
   subflow.retransmits++;
   count(COUNTER_RETRANSMITS);
@@ -158,7 +224,7 @@ function sendAgain(subflow: Subflow, connection: Connection, descriptor: usize):
     subflow.bytesSent += sent.length;
     subflow.bytesRetransmitted += sent.length;
   }
-  rtoStart(subflow);
+  dataSent(subflow, connection, sent.length);
 }
 
 function emitData(
@@ -187,7 +253,8 @@ function emitData(
   const multipath = connection.multipath != 0;
   if (multipath && connection.confirmed == 0 && seq == subflow.iss + 1) subflow.thirdAckDue = 0;
   const more = multipath && (subflow.thirdAckDue != 0 || connection.dataFinDue != 0 || signalDue(connection));
-  acknowledged(subflow, subflowRanges(subflow).count == 0 && !more);
+  const sacks = subflowRanges(subflow).count != 0 || subflow.duplicateStart != subflow.duplicateEnd;
+  acknowledged(subflow, !sacks && !more);
 }
 
 function sendFin(subflow: Subflow, connection: Connection | null, descriptor: usize): bool {

@@ -27,6 +27,13 @@ export function tcpReceived(subflow: Subflow, from: u64, to: u64): bool {
   return true;
 }
 
+/** Sequence numbers [from, to) arrived again: the next SACK reports them (RFC 2883). */
+export function duplicateReceived(subflow: Subflow, from: u32, to: u32): void {
+  if (subflow.sack == 0) return;
+  subflow.duplicateStart = from;
+  subflow.duplicateEnd = to;
+}
+
 /** Decides when the data just received is acknowledged. `inOrder`: it moved rcvNxt and left no hole behind. */
 export function acknowledgeData(subflow: Subflow, inOrder: bool): void {
   if (!inOrder) {

@@ -4,6 +4,17 @@ import { Subflow } from '../state/subflow';
 
 /** Round-trip time and retransmission timeout (RFC 6298), in µs. */
 
+let last: u32 = 0;
+
+/** The sample the segment now processed gave, or 0. */
+export function lastSample(): u32 {
+  return last;
+}
+
+export function rttSampleForget(): void {
+  last = 0;
+}
+
 export function rttOpen(subflow: Subflow): void {
   subflow.rto = <u32>config(CONFIG_RTO_INITIAL);
 }
@@ -11,6 +22,7 @@ export function rttOpen(subflow: Subflow): void {
 /** Takes a sample from a segment that was sent once (Karn's rule, section 3) or from a timestamp echo. */
 export function rttSample(subflow: Subflow, sample: i64): void {
   const rtt: u32 = sample < 1 ? 1 : sample > 60000000 ? 60000000 : <u32>sample;
+  last = rtt;
   if (subflow.srtt == 0) {
     // RFC 6298 section 2.2.
     subflow.srtt = rtt;

@@ -132,6 +132,22 @@ export function sentSplit(subflow: Subflow, sent: SentSegment, length: u32): boo
   return true;
 }
 
+/** Nothing counts as lost any more. They count as sent now, for those that are lost after all. */
+export function lossesForget(subflow: Subflow): void {
+  if (subflow.lostBytes == 0) return;
+  for (let at = subflow.openHead; at != 0; at = changetype<SentSegment>(at).openNext) {
+    const sent = changetype<SentSegment>(at);
+    if ((sent.flags & SEGMENT_LOST) == 0) continue;
+    sent.flags &= ~SEGMENT_LOST;
+    sent.sentAt = now();
+    // It is of no use as an RTT sample any more.
+    sent.transmissions++;
+    timeAppend(subflow, sent);
+  }
+  subflow.lostBytes = 0;
+  subflow.lostHint = 0;
+}
+
 /** Takes back every SACK: the peer has reneged (RFC 2018 section 8). */
 export function sacksForget(subflow: Subflow): void {
   subflow.sackedBytes = 0;

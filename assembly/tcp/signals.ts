@@ -25,4 +25,12 @@ export const SIGNAL_TIME_WAIT: u32 = 1024;
 /** A SYN goes out again. */
 export const SIGNAL_SYN_TIMEOUT: u32 = 2048;
 /** An ICMP error was about nothing in flight. */
-export const SIGNAL_STRAY: u32 = 4096;
+export const SIGNAL_STRAY: u32 = 65536;
+/** A tail loss probe repaired a loss (RFC 8985 section 7.4.2). */
+export const SIGNAL_TAIL_LOSS: u32 = 4096;
+/** The last retransmissions were not needed: what they did to the congestion window is taken back. */
+export const SIGNAL_SPURIOUS: u32 = 8192;
+/** Bytes were delivered: acknowledged or sacked for the first time, see delivered(). */
+export const SIGNAL_DELIVERED: u32 = 16384;
+/** Segments were found to be lost. */
+export const SIGNAL_LOST: u32 = 32768;

@@ -1,7 +1,14 @@
+import { CONFIG_TAIL_LOSS_PROBE } from '../abi';
 import { timerArm, timerCancel } from '../memory/wheel';
 import { now } from '../state/clock';
-import { Subflow, subflowTimer } from '../state/subflow';
+import { config } from '../state/config';
+import { LOSS_OPEN, PROBE_NONE, Subflow, subflowTimer } from '../state/subflow';
 import { currentRto } from './rtt';
+
+/** What a peer may wait with an ACK of one segment (RFC 8985 section 7.2 "WCDelAckT"), µs. */
+const DELAYED_ACK_MAX: i64 = 200000;
+/** What timers of hosts and peers may be late, µs. */
+const TIMER_MIN: i64 = 2000;
 
 /**
  * The deadlines of a subflow share one entry in the timer wheel. It is moved when a deadline becomes nearer; when all
@@ -21,6 +28,8 @@ export function timersArm(subflow: Subflow): void {
 export function timersStop(subflow: Subflow): void {
   subflow.rtoAt = 0;
   subflow.rackAt = 0;
+  subflow.tailProbeAt = 0;
+  subflow.paceAt = 0;
   subflow.ackAt = 0;
   subflow.probeAt = 0;
   subflow.stateAt = 0;
@@ -30,7 +39,30 @@ export function timersStop(subflow: Subflow): void {
 /** Starts the retransmission timer anew (RFC 6298 section 5.3), or stops it when nothing is outstanding (5.2). */
 export function rtoRestart(subflow: Subflow): void {
   subflow.rtoAt = subflow.outstanding == 0 ? 0 : now() + currentRto(subflow);
+  tailProbePlan(subflow);
   timersArm(subflow);
+}
+
+/**
+ * Sets the deadline of the next tail loss probe (RFC 8985 section 7.2), if one is possible: two round trips from now,
+ * more when the peer may delay its only ACK, at most the retransmission timeout.
+ */
+export function tailProbePlan(subflow: Subflow): void {
+  const possible =
+    subflow.sack != 0 &&
+    subflow.outstanding != 0 &&
+    subflow.sackedBytes == 0 &&
+    subflow.recovery == LOSS_OPEN &&
+    subflow.tailProbe == PROBE_NONE &&
+    subflow.srtt != 0 &&
+    config(CONFIG_TAIL_LOSS_PROBE) != 0;
+  if (!possible) {
+    subflow.tailProbeAt = 0;
+    return;
+  }
+  const margin = subflow.segmentHead == subflow.segmentTail ? DELAYED_ACK_MAX : TIMER_MIN;
+  const at = now() + ((<i64>subflow.srtt) << 1) + margin;
+  subflow.tailProbeAt = subflow.rtoAt != 0 && subflow.rtoAt < at ? subflow.rtoAt : at;
 }
 
 /** Sets the retransmission timer to a full timeout from now. */
@@ -39,14 +71,19 @@ export function rtoArm(subflow: Subflow): void {
   timersArm(subflow);
 }
 
-/** Starts the retransmission timer if it does not run (RFC 6298 section 5.1). */
+/** Data went out: starts the retransmission timer if it does not run (RFC 6298 section 5.1), and plans a probe. */
 export function rtoStart(subflow: Subflow): void {
+  const running = subflow.tailProbeAt != 0;
+  tailProbePlan(subflow);
   if (subflow.rtoAt == 0) rtoArm(subflow);
+  else if (!running && subflow.tailProbeAt != 0) timersArm(subflow);
 }
 
 function nextDeadline(subflow: Subflow): i64 {
   let next = subflow.rtoAt;
   next = earlier(next, subflow.rackAt);
+  next = earlier(next, subflow.tailProbeAt);
+  next = earlier(next, subflow.paceAt);
   next = earlier(next, subflow.ackAt);
   next = earlier(next, subflow.probeAt);
   return earlier(next, subflow.stateAt);

@@ -102,6 +102,8 @@ describe.each(VARIANTS)('closing (%s)', (variant) => {
     peer.expect('A', { seq: 1, data: 'last words' });
     peer.expect('FA', { seq: 11 });
     script.advance(600_000);
+    // The tail loss probe, then the timeout.
+    peer.expect('FA', { seq: 11 });
     peer.expect('A', { seq: 1, data: 'last words' });
     script.skip();
     peer.send('A', { seq: 1, ack: 11 });

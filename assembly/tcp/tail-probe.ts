@@ -1,0 +1,52 @@
+import { COUNTER_TAIL_PROBES } from '../abi';
+import { seqLt } from '../memory/sequence';
+import { now } from '../state/clock';
+import { count } from '../state/counters';
+import { LOSS_OPEN, PROBE_AGAIN, PROBE_NEW, PROBE_NONE, Subflow } from '../state/subflow';
+import { OPTION_SACK, options } from '../wire/options';
+import { segment } from '../wire/segment';
+import { readyAdd } from './ready';
+import { currentRto } from './rtt';
+import { SIGNAL_TAIL_LOSS } from './signals';
+
+/** Tail loss probes (RFC 8985 section 7): when ACKs stay away one segment asks for them, long before a timeout. */
+
+/** The probe timeout ran out (section 7.3): new bytes if there are any, else the last segment again. */
+export function tailProbeExpire(subflow: Subflow): void {
+  subflow.tailProbeAt = 0;
+  if (subflow.recovery != LOSS_OPEN || subflow.outstanding == 0 || subflow.tailProbe != PROBE_NONE) return;
+  const room = <i32>(subflow.sndUna + subflow.sndWindow - subflow.sndNxt);
+  subflow.tailDue = subflow.mapNext != 0 && room > 0 ? PROBE_NEW : PROBE_AGAIN;
+  // The probe stands in for a timeout that was due as soon.
+  subflow.rtoAt = now() + currentRto(subflow);
+  readyAdd(subflow);
+}
+
+/** The probe that was due went out. */
+export function tailProbeSent(subflow: Subflow): void {
+  subflow.tailProbe = subflow.tailDue;
+  subflow.tailDue = PROBE_NONE;
+  subflow.tailProbeEnd = subflow.sndNxt;
+  count(COUNTER_TAIL_PROBES);
+}
+
+/**
+ * An ACK came while a probe is on its way (section 7.4.2). `advanced`: it acknowledged something new; `repeated`: it
+ * reports bytes that arrived twice. Returns SIGNAL_ bits.
+ */
+export function tailProbeAcknowledged(subflow: Subflow, ack: u32, advanced: bool, repeated: bool): u32 {
+  const end = subflow.tailProbeEnd;
+  if (seqLt(ack, end)) return 0;
+  if (subflow.tailProbe == PROBE_NEW || repeated) {
+    subflow.tailProbe = PROBE_NONE;
+    return 0;
+  }
+  if (seqLt(end, ack)) {
+    // What the probe carried was lost before, and nothing else told of it.
+    subflow.tailProbe = PROBE_NONE;
+    return SIGNAL_TAIL_LOSS;
+  }
+  // The second ACK for the same bytes: the original had arrived, too.
+  if (!advanced && segment.payloadLength == 0 && (options.present & OPTION_SACK) == 0) subflow.tailProbe = PROBE_NONE;
+  return 0;
+}
