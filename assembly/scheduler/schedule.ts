@@ -1,7 +1,7 @@
 import { SUBFLOW_BACKUP_LOCAL, SUBFLOW_BACKUP_REMOTE } from '../abi';
 import { Connection } from '../state/connection';
 import { linkAt } from '../state/link';
-import { canCarryData, inFlight, Subflow, unsentBytes } from '../state/subflow';
+import { canCarryData, FRTO_NEW, inFlight, Subflow, unsentBytes } from '../state/subflow';
 
 /** Which subflow gets the next bytes of a connection. Every scheduler answers schedule(); it never sends. */
 
@@ -53,8 +53,9 @@ function firstCarrier(connection: Connection): usize {
 
 /** Bytes a subflow may be given now: what congestion window and its peer's window leave beyond what it holds. */
 export function subflowRoom(subflow: Subflow): u32 {
-  const pending = unsentBytes(subflow);
-  const flight = inFlight(subflow) + subflow.lostBytes + pending;
+  // RFC 5682 section 2.1, step 2b: after a timeout that may be spurious new bytes go before those thought lost.
+  const lost: u32 = subflow.frto == FRTO_NEW ? 0 : subflow.lostBytes;
+  const flight = inFlight(subflow) + lost + unsentBytes(subflow);
   // With an empty pipe one segment is always allowed.
   const room: u32 =
     flight == 0 ? max<u32>(subflow.cwnd, subflow.mss) : subflow.cwnd > flight ? subflow.cwnd - flight : 0;

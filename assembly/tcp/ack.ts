@@ -104,7 +104,8 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
   }
   if (subflow.tailProbe != PROBE_NONE) signals |= tailProbeAcknowledged(subflow, ack, newlyAcked > 0, repeated > 0);
   if (newlyAcked > 0 || sacked) {
-    signals |= detectLoss(subflow);
+    // Without SACK the time of what was delivered says nothing of what was sent before it.
+    if (subflow.sack != 0) signals |= detectLoss(subflow);
     if (newlyAcked > 0) rtoRestart(subflow);
     else timersArm(subflow);
   }

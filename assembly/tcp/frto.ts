@@ -1,7 +1,7 @@
 import { CONFIG_FRTO } from '../abi';
-import { seqLe } from '../memory/sequence';
+import { dsnLt, seqLe } from '../memory/sequence';
 import { config } from '../state/config';
-import { FRTO_FIRST, FRTO_NEW, FRTO_OFF, Subflow } from '../state/subflow';
+import { FRTO_FIRST, FRTO_NEW, FRTO_OFF, ownerOf, Subflow } from '../state/subflow';
 
 /**
  * Forward RTO-recovery (RFC 5682 section 2.1): after a timeout only the first segment goes again, then new ones. If the
@@ -22,8 +22,10 @@ export function timeoutWasSpurious(subflow: Subflow, advanced: bool, duplicate: 
   }
   if (subflow.frto == FRTO_NEW) return true;
   // Step 2b: with nothing new to send, or everything acknowledged, go on as usual.
+  const connection = ownerOf(subflow);
   const room = <i32>(subflow.sndUna + subflow.sndWindow - subflow.sndNxt);
-  const possible = subflow.mapNext != 0 && room > 0 && !seqLe(subflow.recoveryEnd, subflow.sndUna);
+  const waiting = subflow.mapNext != 0 || dsnLt(connection.sndNxt, connection.sndEnd);
+  const possible = waiting && room > 0 && !seqLe(subflow.recoveryEnd, subflow.sndUna);
   subflow.frto = possible ? FRTO_NEW : FRTO_OFF;
   return false;
 }

@@ -64,6 +64,7 @@ export function identitySucceed(subflow: Subflow, last: u32): void {
 
 function issSet(subflow: Subflow, iss: u32): void {
   subflow.iss = iss;
+  subflow.fack = iss;
   subflow.sndUna = iss;
   subflow.sndNxt = iss;
   subflow.seqEnd = iss + 1;

@@ -114,7 +114,7 @@ function nextAction(subflow: Subflow): i32 {
     if (subflow.tailDue != PROBE_NONE) return tailAction(subflow);
     const flight = inFlight(subflow);
     // RFC 5682 section 2.1, step 2b: new bytes first.
-    const lost: usize = subflow.frto == FRTO_NEW ? 0 : firstLost(subflow);
+    const lost: usize = subflow.frto == FRTO_NEW && subflow.mapNext != 0 ? 0 : firstLost(subflow);
     if (lost != 0) {
       const least = min<u32>(changetype<SentSegment>(lost).length, subflow.mss);
       if (flight == 0 || flight + least <= subflow.cwnd || subflow.resendDue != 0) return OUT_RETRANSMIT;

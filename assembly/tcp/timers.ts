@@ -73,10 +73,12 @@ export function rtoArm(subflow: Subflow): void {
 
 /** Data went out: starts the retransmission timer if it does not run (RFC 6298 section 5.1), and plans a probe. */
 export function rtoStart(subflow: Subflow): void {
-  const running = subflow.tailProbeAt != 0;
+  const before = subflow.tailProbeAt;
+  const start = subflow.rtoAt == 0;
+  if (start) subflow.rtoAt = now() + currentRto(subflow);
   tailProbePlan(subflow);
-  if (subflow.rtoAt == 0) rtoArm(subflow);
-  else if (!running && subflow.tailProbeAt != 0) timersArm(subflow);
+  if (start) timersArm(subflow);
+  else if (subflow.tailProbeAt != 0 && (before == 0 || subflow.tailProbeAt < before)) timersArm(subflow);
 }
 
 function nextDeadline(subflow: Subflow): i64 {

@@ -11,6 +11,9 @@ import {
   EVENT_NAMES,
   EventLayout,
   IovecLayout,
+  LINK_CHECKSUM,
+  LINK_SEGMENTATION,
+  LINK_VNET_HEADER,
   type MptcpExports,
   PoolInfoLayout,
   type PoolInfoRecord,
@@ -19,9 +22,10 @@ import {
   type SubflowInfoRecord,
   TX_BATCH,
   TxDescriptorLayout,
+  VNET_HEADER_BYTES,
 } from '../../host/abi.js';
 import { addressBytes, addressText, type MptcpOption, type TcpOptions } from './options.js';
-import { readIp, readTcp, type TcpPacket, writeTcp } from './packets.js';
+import { checksum, readIp, readTcp, type TcpPacket, writeTcp } from './packets.js';
 
 export const VARIANTS = ['simd', 'scalar'] as const;
 export type Variant = (typeof VARIANTS)[number];
@@ -101,6 +105,8 @@ export interface ScriptOptions {
   readonly links?: readonly (readonly string[])[];
   readonly mtu?: number;
   readonly linkFlags?: number;
+  /** Links that cut segments and fill in checksums; the script does the latter, and hides their header. */
+  readonly offload?: boolean;
 }
 
 /** Where the script's clock begins, µs. */
@@ -113,6 +119,8 @@ export class Script {
   #now = BEGIN;
   #out: Sent[] = [];
   readonly #links: number;
+  /** Bytes in front of each packet. */
+  readonly #header: number;
 
   constructor(options: ScriptOptions = {}) {
     this.x = instantiate(options.variant ?? 'simd');
@@ -123,8 +131,10 @@ export class Script {
     this.#tick(0);
     const links = options.links ?? [['10.0.0.2', 'fd00::2'], ['10.1.0.2']];
     this.#links = links.length;
+    this.#header = options.offload === true ? VNET_HEADER_BYTES : 0;
+    const flags = options.offload === true ? LINK_VNET_HEADER | LINK_CHECKSUM | LINK_SEGMENTATION : 0;
     links.forEach((addresses, link) => {
-      check(this.x.mptcp_link_add(options.mtu ?? 1500, options.linkFlags ?? 0), 'link_add');
+      check(this.x.mptcp_link_add(options.mtu ?? 1500, options.linkFlags ?? flags), 'link_add');
       for (const address of addresses) {
         check(this.x.mptcp_address_add(link, ...halves(address), address.includes(':') ? 64 : 120), 'address_add');
       }
@@ -237,8 +247,10 @@ export class Script {
 
   /** Gives the stack a packet; returns the result of mptcp_ingest. */
   ingest(packet: Uint8Array, link = 0): number {
-    this.bytes.set(packet, this.x.mptcp_rx_slot(0) >>> 0);
-    return this.x.mptcp_ingest(link, 0, packet.length);
+    const slot = this.x.mptcp_rx_slot(0) >>> 0;
+    this.bytes.fill(0, slot, slot + this.#header);
+    this.bytes.set(packet, slot + this.#header);
+    return this.x.mptcp_ingest(link, 0, this.#header + packet.length);
   }
 
   /** Lets time pass, from deadline to deadline. */
@@ -341,7 +353,7 @@ export class Script {
       at += size;
     }
     if (at !== length) throw new Error(`the pieces of a packet have ${at} bytes, its length is ${length}`);
-    return packet;
+    return this.#header === 0 ? packet : completed(packet);
   }
 }
 
@@ -473,6 +485,17 @@ export class Peer {
       for (const [name, value] of Object.entries(option)) demand(name, found[name], value);
     });
   }
+}
+
+/** The packet behind a virtio-net header, with the checksum that header asks for. */
+function completed(packet: Uint8Array): Uint8Array {
+  const header = new DataView(packet.buffer, packet.byteOffset, VNET_HEADER_BYTES);
+  const bytes = packet.subarray(VNET_HEADER_BYTES);
+  if (((packet[0] ?? 0) & 1) === 0) return bytes;
+  const from = header.getUint16(6, true);
+  const sum = checksum(bytes.subarray(from));
+  new DataView(bytes.buffer, bytes.byteOffset).setUint16(from + header.getUint16(8, true), sum);
+  return bytes;
 }
 
 function check(result: number, call: string): number {
