@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   CONFIG_LIMIT_SUBFLOWS,
+  CONFIG_TAIL_LOSS_PROBE,
   ENDPOINT_BACKUP,
   ENDPOINT_SIGNAL,
   ENDPOINT_SUBFLOW,
@@ -340,7 +341,7 @@ describe.each(VARIANTS)('data on several subflows (%s)', (variant) => {
   };
 
   it('loses no byte when a subflow is reset and another is alive', () => {
-    const script = open();
+    const script = open({ config: [[CONFIG_TAIL_LOSS_PROBE, 0]] });
     const { peer, handle } = mptcpPassive(script);
     const second = joinPassive(peer);
     const data = pattern(40_000);

@@ -8,6 +8,7 @@ import {
   CONFIG_RETRIES,
   CONFIG_RTO_MAX,
   CONFIG_SACK,
+  CONFIG_TAIL_LOSS_PROBE,
   CONNECT_PLAIN_TCP,
 } from '../../host/abi.js';
 import { plainActive, plainPassive, SYN } from './handshakes.js';
@@ -19,7 +20,7 @@ describe.each(VARIANTS)('sending (%s)', (variant) => {
   const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
 
   it('sends ten segments at first and more for each ACK (RFC 6928, RFC 5681 section 3.1)', () => {
-    const script = open();
+    const script = open({ config: [[CONFIG_TAIL_LOSS_PROBE, 0]] });
     const { peer, handle } = plainPassive(script);
     const data = pattern(40 * MSS);
     script.write(handle, data);
@@ -55,7 +56,7 @@ describe.each(VARIANTS)('sending (%s)', (variant) => {
   });
 
   it('sends again after the timeout, doubled each time (RFC 6298 sections 5.5 and 5.6)', () => {
-    const script = open();
+    const script = open({ config: [[CONFIG_TAIL_LOSS_PROBE, 0]] });
     const { peer, handle } = plainActive(script, { iss: 5 });
     script.write(handle, 'lost');
     const began = script.now;
@@ -75,6 +76,7 @@ describe.each(VARIANTS)('sending (%s)', (variant) => {
     const script = open({
       config: [
         [CONFIG_RETRIES, 4],
+        [CONFIG_TAIL_LOSS_PROBE, 0],
         [CONFIG_RTO_MAX, 1_000_000],
       ],
     });
@@ -89,7 +91,7 @@ describe.each(VARIANTS)('sending (%s)', (variant) => {
   });
 
   it('sends again what SACK shows to be lost, once, and halves its window (RFC 6675, RFC 8985)', () => {
-    const script = open();
+    const script = open({ config: [[CONFIG_TAIL_LOSS_PROBE, 0]] });
     const { peer, handle } = plainPassive(script, { ts: true });
     const mss = script.subflow(handle).mss;
     script.write(handle, pattern(10 * mss));
