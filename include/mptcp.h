@@ -258,9 +258,9 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_SCHEDULER = 9,
   /* a CONGESTION_ value, default CONGESTION_LIA (connection) */
   MPTCP_WASM_CONFIG_CONGESTION = 10,
-  /* bytes one connection may hold for sending, default 4 MiB (connection) */
+  /* bytes a connection may hold for sending at first, default 128 KiB; it grows by itself with the congestion windows, up to CONFIG_SEND_BUFFER_MAX. Set on a connection it stays as it is, as SO_SNDBUF does (connection) */
   MPTCP_WASM_CONFIG_SEND_BUFFER = 11,
-  /* bytes one connection may hold for receiving, which is its largest window, default 4 MiB (connection) */
+  /* bytes a connection may hold for receiving at first, which is its largest window, default 128 KiB; it grows by itself with what the application reads in a round trip, up to CONFIG_RECEIVE_BUFFER_MAX. Set on a connection it stays as it is, as SO_RCVBUF does (connection) */
   MPTCP_WASM_CONFIG_RECEIVE_BUFFER = 12,
   /* 0 or 1, default 0: send small segments at once (no Nagle) (connection) */
   MPTCP_WASM_CONFIG_NO_DELAY = 13,
@@ -292,7 +292,7 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_TIMESTAMPS = 26,
   /* 0 or 1, default 1 (RFC 2018) */
   MPTCP_WASM_CONFIG_SACK = 27,
-  /* shift offered in the SYN, 0 to 14, default 8 (RFC 7323) */
+  /* shift offered in the SYN, 0 to 14, or 15 (default): what the largest receive buffer needs, 8 at least (RFC 7323 section 2.3) */
   MPTCP_WASM_CONFIG_WINDOW_SCALE = 28,
   /* initial congestion window in segments, default 10 (RFC 6928) */
   MPTCP_WASM_CONFIG_INITIAL_WINDOW = 29,
@@ -320,6 +320,10 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_FRTO = 38,
   /* 0 or 1, default 1: reduce the congestion window after an idle time (RFC 5681 section 4.1; net.ipv4.tcp_slow_start_after_idle) */
   MPTCP_WASM_CONFIG_IDLE_RESTART = 39,
+  /* bytes up to which the send buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_wmem) */
+  MPTCP_WASM_CONFIG_SEND_BUFFER_MAX = 56,
+  /* bytes up to which the receive buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_rmem) */
+  MPTCP_WASM_CONFIG_RECEIVE_BUFFER_MAX = 57,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */

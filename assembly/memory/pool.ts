@@ -18,7 +18,8 @@ export class Pool {
   free: usize;
   directory: usize;
   stride: u32;
-  /** log2 of the objects in a page. */
+  /** Objects in a page, and their log2, or NO_SHIFT when they are no power of two. */
+  objects: u32;
   shift: u32;
   live: u32;
   pages: u32;
@@ -31,17 +32,22 @@ export class Pool {
 }
 
 export const NO_HANDLES: u32 = 2;
+const NO_SHIFT: u32 = 32;
 const INDEX_BITS: u32 = 20;
 const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 const KIND_BIT: u32 = 1 << INDEX_BITS;
 const GENERATION_ONE: u32 = 1 << (INDEX_BITS + 1);
 const GENERATION_MASK: u32 = 0x7fffffff & ~(GENERATION_ONE - 1);
 
-/** Prepares a pool; `stride` is a power of two, at least 16 and at most PAGE_BYTES. */
+/**
+ * Prepares a pool; `stride` is a multiple of 8, at least 16 and at most PAGE_BYTES. An object of a power of two is found
+ * by its index without a division.
+ */
 export function poolOpen(pool: Pool, stride: u32, kind: u32): void {
   pool.free = 0;
   pool.stride = stride;
-  pool.shift = <u32>ctz<u32>(<u32>PAGE_BYTES / stride);
+  pool.objects = <u32>PAGE_BYTES / stride;
+  pool.shift = popcnt<u32>(pool.objects) == 1 ? <u32>ctz<u32>(pool.objects) : NO_SHIFT;
   pool.live = 0;
   pool.pages = 0;
   pool.slots = 0;
@@ -99,8 +105,9 @@ export function poolFind(pool: Pool, handle: i32): usize {
 /** The object of an index, live or free, or 0 for an index never used. */
 export function poolAt(pool: Pool, index: u32): usize {
   if (index >= pool.slots) return 0;
-  const page = <usize>load<u32>(pool.directory + ((<usize>index >> pool.shift) << 2));
-  return page + <usize>(index & ((1 << pool.shift) - 1)) * pool.stride;
+  const row = pool.shift != NO_SHIFT ? index >> pool.shift : index / pool.objects;
+  const page = <usize>load<u32>(pool.directory + ((<usize>row) << 2));
+  return page + <usize>(index - row * pool.objects) * pool.stride;
 }
 
 function poolGrow(pool: Pool): bool {
@@ -108,7 +115,7 @@ function poolGrow(pool: Pool): bool {
   if (pool.kind != NO_HANDLES && pool.slots > INDEX_MASK) return false;
   const page = pageTake();
   if (page == 0) return false;
-  const count = 1 << pool.shift;
+  const count = <i32>pool.objects;
   if (pool.kind != NO_HANDLES) store<u32>(pool.directory + ((<usize>pool.pages) << 2), <u32>page);
   pool.pages++;
   for (let i = count - 1; i >= 0; i--) {

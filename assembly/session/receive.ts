@@ -20,6 +20,7 @@ import { ownerOf, Subflow, subflowRanges } from '../state/subflow';
 import { finReceived, resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
 import { acknowledgeData, duplicateReceived, offsetOf, tcpReceived } from '../tcp/receive';
+import { receiveRttSample } from '../tcp/receive-rtt';
 import { windowEdge } from '../tcp/window';
 import { checksumFold, sumOddPiece, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
 import { segment, TCP_FLAG_FIN } from '../wire/segment';
@@ -97,6 +98,7 @@ export function takeData(subflow: Subflow): u32 {
     const inOrder = seqLe(segment.seq, expected) && subflowRanges(subflow).count == 0;
     const complete = placeSegment(connection, subflow);
     acknowledgeData(subflow, inOrder && complete);
+    receiveRttSample(subflow);
     connection.lastReceived = changetype<usize>(subflow);
   }
   if (fin) {

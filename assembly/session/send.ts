@@ -27,6 +27,7 @@ import { closeSending } from '../tcp/close';
 import { dssChecksum } from '../tcp/options-out';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { sumOddPiece } from '../wire/checksum';
+import { sendBufferTune } from './autotune';
 import { sessionArm } from './timer';
 
 /**
@@ -63,6 +64,7 @@ export function sendReserve(connection: Connection, limit: i32): i32 {
   if (connection.finState != 0) return ERR_PIPE;
   if (connection.state == CONNECTION_CLOSED) return connection.error != 0 ? connection.error : ERR_NOT_CONNECTED;
   const used = <u32>(connection.sndEnd - connection.sndUna);
+  if (used >= connection.sendBuffer) sendBufferTune(connection);
   if (used >= connection.sendBuffer) {
     connection.wantsRoom = 1;
     return ERR_DONE;

@@ -26,6 +26,7 @@ import { congestionSwitched } from '../congestion/control';
 import { randomU32 } from '../crypto/random';
 import { poolAt, poolFind, poolFree, poolTake } from '../memory/pool';
 import { regionTake } from '../memory/region';
+import { receiveBufferTune } from '../session/autotune';
 import { bufferConsume, bufferContiguous, bufferFront } from '../session/buffer';
 import { leaveListener, sessionAbort, sessionClose, sessionShutdown } from '../session/closing';
 import { activeOpen } from '../session/open';
@@ -188,6 +189,7 @@ export function consume(handle: i32, length: i32): i32 {
   if (length < 0 || <u32>length > readableBytes(connection)) return ERR_INVALID;
   if (length == 0) return 0;
   bufferConsume(connection, <u32>length);
+  receiveBufferTune(connection);
   if (connection.state != CONNECTION_CLOSED && windowUpdateDue(connection)) announceWindow(connection);
   return length;
 }
@@ -258,9 +260,11 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
       return 0;
     case CONFIG_SEND_BUFFER:
       connection.sendBuffer = <u32>value;
+      connection.sendBufferFixed = 1;
       return 0;
     case CONFIG_RECEIVE_BUFFER:
       connection.receiveBuffer = <u32>value;
+      connection.receiveBufferFixed = 1;
       return 0;
     case CONFIG_NO_DELAY:
       connection.noDelay = <u8>value;

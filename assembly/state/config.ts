@@ -24,6 +24,7 @@ import {
   CONFIG_NO_DELAY,
   CONFIG_PACING,
   CONFIG_RECEIVE_BUFFER,
+  CONFIG_RECEIVE_BUFFER_MAX,
   CONFIG_RETRIES,
   CONFIG_RTO_INITIAL,
   CONFIG_RTO_MAX,
@@ -31,6 +32,7 @@ import {
   CONFIG_SACK,
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
+  CONFIG_SEND_BUFFER_MAX,
   CONFIG_SHARD,
   CONFIG_SHARDS,
   CONFIG_STALE_LOSS_CNT,
@@ -60,7 +62,8 @@ const highs: usize = memory.data(64 * 8, 8);
 
 /** Sets every value to its default; `budget` bounds the buffers of one connection. */
 export function configOpen(budget: i64): void {
-  const buffer = min<i64>(4 << 20, budget / 8);
+  const buffer = min<i64>(128 << 10, budget / 32);
+  const most = min<i64>(32 << 20, budget / 4);
   define(CONFIG_MPTCP_ENABLED, 1, 0, 1);
   define(CONFIG_CHECKSUM_ENABLED, 0, 0, 1);
   define(CONFIG_ADD_ADDR_TIMEOUT, 120 * SECOND, 0, DAY);
@@ -73,6 +76,8 @@ export function configOpen(budget: i64): void {
   define(CONFIG_CONGESTION, CONGESTION_LIA, CONGESTION_RENO, CONGESTION_CUBIC);
   define(CONFIG_SEND_BUFFER, buffer, 4096, 1 << 30);
   define(CONFIG_RECEIVE_BUFFER, buffer, 4096, 1 << 25);
+  define(CONFIG_SEND_BUFFER_MAX, most, 4096, 1 << 30);
+  define(CONFIG_RECEIVE_BUFFER_MAX, most, 4096, 1 << 25);
   define(CONFIG_NO_DELAY, 0, 0, 1);
   define(CONFIG_KEEPALIVE, 0, 0, 1);
   define(CONFIG_KEEPALIVE_IDLE, 7200 * SECOND, SECOND / 1000, 30 * DAY);
@@ -88,7 +93,7 @@ export function configOpen(budget: i64): void {
   define(CONFIG_RETRIES, 15, 1, 255);
   define(CONFIG_TIMESTAMPS, 1, 0, 1);
   define(CONFIG_SACK, 1, 0, 1);
-  define(CONFIG_WINDOW_SCALE, 8, 0, 14);
+  define(CONFIG_WINDOW_SCALE, 15, 0, 15);
   define(CONFIG_INITIAL_WINDOW, 10, 1, 1000);
   define(CONFIG_MAP_BYTES, 65535, 536, 65535);
   define(CONFIG_HOP_LIMIT, 64, 1, 255);

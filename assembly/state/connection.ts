@@ -93,6 +93,9 @@ export class Connection {
   reserved: u32;
   sendPages: u32;
   sendBuffer: u32;
+  /** 1 once the application chose the size of the buffer: it does not tune itself. */
+  sendBufferFixed: u8;
+  receiveBufferFixed: u8;
   /** 1 once the application ended its stream; 2 once the DATA_FIN was sent; 3 once it was acknowledged. */
   finState: u8;
   /** 1 once the peer's end of stream is known; 2 once all before it has arrived. */
@@ -120,6 +123,12 @@ export class Connection {
   rcvTableSize: u32;
   rcvPages: u32;
   receiveBuffer: u32;
+  /** Bytes the application read in the round trip that counts so far, and rcvRead and the time when the next began. */
+  rcvSpace: u32;
+  /** µs that a measurement takes at least. */
+  rcvSpaceWait: u32;
+  rcvSpaceRead: u64;
+  rcvSpaceAt: i64;
   /** RangeSet of bytes beyond rcvNxt: four words, see rcvRanges(). */
   ranges0: u32;
   ranges1: u32;

@@ -143,6 +143,11 @@ export class Subflow {
   /** Stream offset of rcvNxt, counted from the first data byte. */
   rcvOffset: u64;
   lastAckSent: u32;
+  /** Round-trip time as the receiver sees it, µs, 0 before the first sample, see tcp/receive-rtt.ts. */
+  rcvRtt: u32;
+  /** Echo of the last sample; without timestamps the sequence number that ends the sample, begun at rcvRttAt. */
+  rcvRttMark: u32;
+  rcvRttAt: i64;
   tsRecent: u32;
   tsRecentAt: u32;
   tsOffset: u32;

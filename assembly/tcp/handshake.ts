@@ -1,5 +1,7 @@
 import {
   CONFIG_INITIAL_WINDOW,
+  CONFIG_RECEIVE_BUFFER,
+  CONFIG_RECEIVE_BUFFER_MAX,
   CONFIG_SACK,
   CONFIG_SYN_RETRIES,
   CONFIG_TIMESTAMPS,
@@ -21,6 +23,10 @@ import { rttOpen } from './rtt';
 import { timersArm } from './timers';
 
 /** Opening a subflow: what SYN and SYN/ACK settle (RFC 9293 section 3.5, RFC 7323, RFC 2018). */
+
+/** CONFIG_WINDOW_SCALE that leaves it to windowShift(), and the least that chooses: finer steps are of no use. */
+const SHIFT_AUTOMATIC: u32 = 15;
+const SHIFT_LEAST: u32 = 8;
 
 /** A new subflow object with its addresses, entered in the flow table; 0 when there is no memory. */
 export function subflowCreate(
@@ -48,13 +54,23 @@ export function subflowCreate(
   subflow.mss = ownMss(subflow);
   subflow.timestamps = <u8>config(CONFIG_TIMESTAMPS);
   subflow.sack = <u8>config(CONFIG_SACK);
-  subflow.rcvShift = <u8>config(CONFIG_WINDOW_SCALE);
+  subflow.rcvShift = <u8>windowShift();
   subflow.quickAcks = 16;
   subflow.lastReceivedAt = now();
   subflowTimer(subflow).kind = SUBFLOW_TIMER;
   rttOpen(subflow);
   flowInsert(subflow);
   return taken;
+}
+
+/** The window scale to offer (RFC 7323 section 2.3): the largest receive buffer there will be has to fit the field. */
+function windowShift(): u32 {
+  const chosen = <u32>config(CONFIG_WINDOW_SCALE);
+  if (chosen != SHIFT_AUTOMATIC) return chosen;
+  const most = max<i64>(config(CONFIG_RECEIVE_BUFFER_MAX), config(CONFIG_RECEIVE_BUFFER));
+  let shift = SHIFT_LEAST;
+  while (shift < 14 && most >> shift > 65535) shift++;
+  return shift;
 }
 
 /** Enters SYN-SENT: the SYN goes out with the next transmit. */

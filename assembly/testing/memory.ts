@@ -39,7 +39,7 @@ export function open(budget: usize, timerCount: u32): void {
   rangesOpen();
   mapsOpen();
   poolOpen(kind0, 4096, 0);
-  poolOpen(kind1, 4096, 1);
+  poolOpen(kind1, 3072, 1);
   poolDirectory(kind0, 2);
   poolDirectory(kind1, 2);
   timers = regionTake(<usize>timerCount * TIMER_STRIDE);

@@ -64,13 +64,17 @@ describe('pools', () => {
     const memory = openMemory(40 * PAGE);
     const taken: number[] = [];
     for (let object = memory.take(1); object !== 0; object = memory.take(1)) taken.push(object);
-    // Two pages of four objects each.
-    expect(taken).toHaveLength(8);
+    // Two pages of five objects each, which is no power of two.
+    expect(taken).toHaveLength(10);
+    taken.forEach((object, index) => {
+      expect(memory.poolAt(memory.pool(1), memory.handleOf(object) & 0xfffff)).toBe(object);
+      expect(memory.handleOf(object) & 0xfffff).toBe(index);
+    });
     const middle = taken[3] ?? 0;
     memory.free(1, middle);
     expect(memory.take(1)).toBe(middle);
     expect(memory.take(1)).toBe(0);
-    expect(memory.poolAt(memory.pool(1), 8)).toBe(0);
+    expect(memory.poolAt(memory.pool(1), 10)).toBe(0);
   });
 
   it('never give a stale handle another object in many rounds of use', () => {

@@ -8,6 +8,7 @@ import {
   CONFIG_RETRIES,
   CONFIG_RTO_MAX,
   CONFIG_SACK,
+  CONFIG_SEND_BUFFER,
   CONFIG_TAIL_LOSS_PROBE,
   CONNECT_PLAIN_TCP,
 } from '../../host/abi.js';
@@ -304,7 +305,7 @@ describe.each(VARIANTS)('sending (%s)', (variant) => {
   });
 
   it('goes over 2^32 with data, loss and all (RFC 9293 section 3.4)', () => {
-    const script = open();
+    const script = open({ config: [[CONFIG_SEND_BUFFER, 2_000_000]] });
     // The stack draws its initial sequence numbers: the first that is near enough to the end serves.
     let peer = new Peer(script, {}, 0);
     let handle = script.connect(peer, CONNECT_PLAIN_TCP);

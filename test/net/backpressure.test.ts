@@ -7,7 +7,7 @@ import { megabits, milliseconds, seconds } from '../../host/sim/network.js';
 import { listen, payload, readAll, SERVER, withPair } from './pair.js';
 
 const BUFFER = 256 * 1024;
-const CONFIG = { sendBuffer: BUFFER, receiveBuffer: BUFFER };
+const CONFIG = { sendBuffer: BUFFER, receiveBuffer: BUFFER, sendBufferMax: BUFFER, receiveBufferMax: BUFFER };
 /** Bytes that may be on their way besides the core's two buffers: the streams' own, and a chunk on top of each. */
 const STREAMS = 4 * 65536 + 2 * 65536;
 
