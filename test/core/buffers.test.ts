@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
+  CONFIG_HYSTART,
   CONFIG_RECEIVE_BUFFER,
   CONFIG_RECEIVE_BUFFER_MAX,
   CONFIG_SEND_BUFFER,
   CONFIG_SEND_BUFFER_MAX,
+  CONFIG_TAIL_LOSS_PROBE,
   CONFIG_TIMESTAMPS,
   CONFIG_WINDOW_SCALE,
 } from '../../host/abi.js';
@@ -151,7 +153,13 @@ describe.each(VARIANTS)('buffers that tune themselves (%s)', (variant) => {
   });
 
   it('lets a writer have twice the congestion window, up to CONFIG_SEND_BUFFER_MAX', () => {
-    const script = open({ config: [[CONFIG_SEND_BUFFER_MAX, 1_000_000]] });
+    const script = open({
+      config: [
+        [CONFIG_SEND_BUFFER_MAX, 1_000_000],
+        [CONFIG_TAIL_LOSS_PROBE, 0],
+        [CONFIG_HYSTART, 0],
+      ],
+    });
     const { peer, handle } = plainPassive(script, {}, { ...SYN, wscale: 10 });
     peer.send('A', { seq: 1, ack: 1 });
     const scratch = script.x.mptcp_scratch();
@@ -173,7 +181,14 @@ describe.each(VARIANTS)('buffers that tune themselves (%s)', (variant) => {
   });
 
   it('grows no more when memory is short', () => {
-    const script = open({ budget: 4 << 20, config: [[CONFIG_SEND_BUFFER_MAX, 1 << 30]] });
+    const script = open({
+      budget: 4 << 20,
+      config: [
+        [CONFIG_SEND_BUFFER_MAX, 1 << 30],
+        [CONFIG_TAIL_LOSS_PROBE, 0],
+        [CONFIG_HYSTART, 0],
+      ],
+    });
     const { peer, handle } = plainPassive(script, {}, { ...SYN, wscale: 14 });
     peer.send('A', { seq: 1, ack: 1 });
     const scratch = script.x.mptcp_scratch();

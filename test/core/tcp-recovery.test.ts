@@ -3,6 +3,7 @@ import {
   CONFIG_CONGESTION,
   CONFIG_FRTO,
   CONFIG_SACK,
+  CONFIG_SEND_BUFFER,
   CONFIG_TAIL_LOSS_PROBE,
   CONGESTION_RENO,
 } from '../../host/abi.js';
@@ -153,7 +154,7 @@ describe.each(VARIANTS)('loss recovery (%s)', (variant) => {
   });
 
   it('sends in proportion to what is delivered while it recovers (RFC 9937)', () => {
-    const script = open();
+    const script = open({ config: [[CONFIG_SEND_BUFFER, 200 * MSS]] });
     const { peer, handle, seq, at } = opened(script);
     script.write(handle, pattern(200 * MSS));
     script.skip();
@@ -270,7 +271,7 @@ describe.each(VARIANTS)('loss recovery (%s)', (variant) => {
   });
 
   it('waits longer for reordered segments after each round with repetitions (RFC 8985 section 6.2, step 4)', () => {
-    const script = open();
+    const script = open({ config: [[CONFIG_SEND_BUFFER, 100 * MSS]] });
     const { peer, handle, seq, at } = opened(script);
     script.write(handle, pattern(100 * MSS));
     script.skip();
