@@ -306,10 +306,6 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_SHARDS = 33,
   /* 0 to 63, default 0: which of them this is. Tokens and chosen ports are those that leave this remainder when divided by CONFIG_SHARDS */
   MPTCP_WASM_CONFIG_SHARD = 34,
-  /* challenge ACKs the stack sends in one second, half of it for certain and the rest at random; default 1,000 (RFC 5961 section 7, net.ipv4.tcp_challenge_ack_limit) */
-  MPTCP_WASM_CONFIG_CHALLENGE_ACK_LIMIT = 48,
-  /* µs, default 500 ms: one connection answers segments without data that do not fit no more often (net.ipv4.tcp_invalid_ratelimit); 0 answers all */
-  MPTCP_WASM_CONFIG_INVALID_RATE_LIMIT = 49,
   /* 0 or 1, default 0: spread segments over the round trip instead of sending them in bursts (connection) */
   MPTCP_WASM_CONFIG_PACING = 35,
   /* 0 or 1, default 1: leave slow start when the round-trip time grows (RFC 9406) */
@@ -320,6 +316,14 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_FRTO = 38,
   /* 0 or 1, default 1: reduce the congestion window after an idle time (RFC 5681 section 4.1; net.ipv4.tcp_slow_start_after_idle) */
   MPTCP_WASM_CONFIG_IDLE_RESTART = 39,
+  /* challenge ACKs the stack sends in one second, half of it for certain and the rest at random; default 1,000 (RFC 5961 section 7, net.ipv4.tcp_challenge_ack_limit) */
+  MPTCP_WASM_CONFIG_CHALLENGE_ACK_LIMIT = 48,
+  /* µs, default 500 ms: one connection answers segments without data that do not fit no more often (net.ipv4.tcp_invalid_ratelimit); 0 answers all */
+  MPTCP_WASM_CONFIG_INVALID_RATE_LIMIT = 49,
+  /* µs, default 0: how long data may go unacknowledged, a SYN unanswered or keep-alive probes without an answer, before the connection ends with ERR_TIMED_OUT (RFC 9293 section 3.9.1, TCP_USER_TIMEOUT); 0 leaves that to the counts of retries (connection) */
+  MPTCP_WASM_CONFIG_USER_TIMEOUT = 50,
+  /* µs, default -1: how long a closed connection may take to deliver what was written before it is reset (SO_LINGER); 0 resets at once, -1 waits as long as it gets on (connection) */
+  MPTCP_WASM_CONFIG_LINGER = 51,
   /* bytes up to which the send buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_wmem) */
   MPTCP_WASM_CONFIG_SEND_BUFFER_MAX = 56,
   /* bytes up to which the receive buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_rmem) */

@@ -53,12 +53,12 @@ export function sessionClose(connection: Connection): void {
     settle(connection);
     return;
   }
-  if (unread || connection.state == CONNECTION_CONNECTING) {
+  if (unread || connection.state == CONNECTION_CONNECTING || connection.linger == 0) {
     sessionAbort(connection, ERR_ABORTED);
     return;
   }
   sessionShutdown(connection);
-  connection.closeAt = now() + config(CONFIG_CLOSE_TIMEOUT);
+  connection.closeAt = now() + (connection.linger > 0 ? connection.linger : config(CONFIG_CLOSE_TIMEOUT));
   sessionArm(connection);
 }
 

@@ -1,4 +1,4 @@
-import { CONFIG_STALE_LOSS_CNT, COUNTER_MPTCP_SubflowStale, ERR_TIMED_OUT } from '../abi';
+import { CONFIG_STALE_LOSS_CNT, CONNECTION_CLOSED, COUNTER_MPTCP_SubflowStale, ERR_TIMED_OUT } from '../abi';
 import { congestionLoss, congestionTimeout } from '../congestion/control';
 import { signalsExpire } from '../paths/manager';
 import { now } from '../state/clock';
@@ -6,14 +6,14 @@ import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { canCarryData, ownerOf, Subflow } from '../state/subflow';
-import { subflowExpire } from '../tcp/expire';
+import { subflowExpire, windowProbe } from '../tcp/expire';
 import { softErrorOf } from '../tcp/icmp';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { SIGNAL_CLOSED, SIGNAL_RECOVERY, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT, SIGNAL_TIMEOUT } from '../tcp/signals';
-import { sessionCloseExpired, sessionSubflowClosed } from './closing';
+import { sessionAbort, sessionCloseExpired, sessionSubflowClosed } from './closing';
 import { synTimedOut } from './open';
 import { controlSubflow, pushLater, reinject, reinjectFront } from './send';
-import { sessionArm } from './timer';
+import { sessionArm, userTimedOut } from './timer';
 
 /** What happens when time passes: on a subflow, and on a connection. */
 
@@ -40,7 +40,10 @@ function timeoutError(subflow: Subflow): i32 {
 export function expireConnection(connection: Connection): void {
   const time = now();
   if (connection.signalAt != 0 && connection.signalAt <= time) signalsExpire(connection);
-  if (connection.rtxAt != 0 && connection.rtxAt <= time) dataTimeout(connection);
+  if (connection.rtxAt != 0 && connection.rtxAt <= time) {
+    dataTimeout(connection);
+    if (connection.live == 0 || connection.state == CONNECTION_CLOSED) return;
+  }
   if (connection.closeAt != 0 && connection.closeAt <= time) {
     sessionCloseExpired(connection);
     return;
@@ -61,6 +64,13 @@ export function stalled(connection: Connection, subflow: Subflow): void {
 /** RFC 8684 section 3.3.6: nothing was acknowledged at data level for long. */
 function dataTimeout(connection: Connection): void {
   connection.rtxAt = 0;
+  if (userTimedOut(connection)) {
+    sessionAbort(
+      connection,
+      connection.subflows != 0 ? timeoutError(changetype<Subflow>(connection.subflows)) : ERR_TIMED_OUT,
+    );
+    return;
+  }
   if (connection.rtxBackoff < 16) connection.rtxBackoff++;
   reinjectFront(connection);
   if (connection.finState == 2 && connection.multipath != 0) {
@@ -71,14 +81,19 @@ function dataTimeout(connection: Connection): void {
       ackNow(changetype<Subflow>(carrier));
     }
   }
+  let silent: usize = 0;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const subflow = changetype<Subflow>(at);
     if (subflow.outstanding != 0) continue;
     // Bytes wait and nothing is in flight: the window is closed, and its opening may have been lost.
     const waits = connection.sndNxt != connection.sndEnd || connection.reinjectHead != 0;
-    if ((waits && canCarryData(subflow)) || subflow.mapNext != 0) subflow.probeDue = 1;
+    if ((waits && canCarryData(subflow)) || subflow.mapNext != 0) {
+      if (windowProbe(subflow)) silent = at;
+    }
     // Or there was no memory to keep account of a segment: there may be some now.
     readyAdd(subflow);
   }
   pushLater(connection);
+  // One at a time: the next interval finds the next.
+  if (silent != 0) sessionSubflowClosed(changetype<Subflow>(silent), timeoutError(changetype<Subflow>(silent)));
 }

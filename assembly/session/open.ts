@@ -5,6 +5,7 @@ import {
   CONFIG_KEEPALIVE_COUNT,
   CONFIG_KEEPALIVE_IDLE,
   CONFIG_KEEPALIVE_INTERVAL,
+  CONFIG_LINGER,
   CONFIG_MPTCP_ENABLED,
   CONFIG_NO_DELAY,
   CONFIG_PACING,
@@ -12,6 +13,7 @@ import {
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
+  CONFIG_USER_TIMEOUT,
   CONNECT_PLAIN_TCP,
   CONNECTION_CLOSED,
   CONNECTION_CLOSING,
@@ -271,6 +273,8 @@ function createConnection(multipath: bool): Connection | null {
   connection.keepAliveIdle = config(CONFIG_KEEPALIVE_IDLE);
   connection.keepAliveInterval = config(CONFIG_KEEPALIVE_INTERVAL);
   connection.keepAliveCount = <u8>config(CONFIG_KEEPALIVE_COUNT);
+  connection.userTimeout = config(CONFIG_USER_TIMEOUT);
+  connection.linger = config(CONFIG_LINGER);
   connection.scheduler = <u8>config(CONFIG_SCHEDULER);
   connection.congestion = <u8>config(CONFIG_CONGESTION);
   connection.pacing = <u8>config(CONFIG_PACING);

@@ -150,7 +150,7 @@ export function dataAcknowledged(connection: Connection, ack: u64, window: u32):
     connection.rtxAt = 0;
     if (all && connection.finState == 2) connection.finState = 3;
     // What a closed connection still owes may take its time, as long as it gets on.
-    if (connection.closeAt != 0) connection.closeAt = now() + config(CONFIG_CLOSE_TIMEOUT);
+    if (connection.closeAt != 0 && connection.linger < 0) connection.closeAt = now() + config(CONFIG_CLOSE_TIMEOUT);
     wakeWriter(connection);
     pushLater(connection);
     sessionArm(connection);
@@ -289,6 +289,8 @@ function push(connection: Connection): void {
       // RFC 9293 section 3.7.4 (Nagle) and 3.8.6.2.1: small segments wait while there is something unacknowledged.
       const wait = connection.noDelay == 0 && connection.finState == 0;
       if (connection.sndUna != connection.sndNxt && (!last || wait)) break;
+      // Section 3.8.6.2.1: nor does a peer that opens its window by a few bytes get these, until the timer overrides.
+      if (!last && length < subflow.sndWindowMax >> 1 && connection.rtxBackoff == 0) break;
     }
     const map = mapTake(connection.sndNxt, length, connection.nxtPage, connection.nxtOffset);
     if (map == 0) break;

@@ -15,13 +15,25 @@ export function sessionArm(connection: Connection): void {
     connection.state != CONNECTION_CLOSED &&
     (connection.sndUna != connection.sndEnd || connection.finState == 2 || connection.finState == 1);
   if (!waits) connection.rtxAt = 0;
-  else if (connection.rtxAt == 0) connection.rtxAt = now() + interval(connection);
+  else if (connection.rtxAt == 0) rtxArm(connection);
   let next = connection.rtxAt;
   next = earlier(next, connection.closeAt);
   next = earlier(next, connection.signalAt);
   const timer = connectionTimer(connection);
   if (next == 0) timerCancel(timer);
   else if (timer.slot == 0 || next < timer.deadline) timerArm(timer, next);
+}
+
+function rtxArm(connection: Connection): void {
+  if (connection.rtxBackoff == 0) connection.waitingSince = now();
+  connection.rtxAt = now() + interval(connection);
+  if (connection.userTimeout == 0) return;
+  connection.rtxAt = min<i64>(connection.rtxAt, max<i64>(connection.waitingSince + connection.userTimeout, now()));
+}
+
+/** True when data has waited for an acknowledgment for as long as the application allows. */
+export function userTimedOut(connection: Connection): bool {
+  return connection.userTimeout != 0 && now() - connection.waitingSince >= connection.userTimeout;
 }
 
 /** Twice the largest timeout of the subflows, so that their own retransmissions come first. */

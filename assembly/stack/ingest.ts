@@ -147,13 +147,17 @@ function succeed(result: i32, last: u32): i32 {
   return result;
 }
 
-/** RFC 6191: a SYN with a newer timestamp or sequence number may take the place of a connection in TIME-WAIT. */
+/** RFC 6191 section 2: a SYN with a newer timestamp or sequence number may take the place of a connection in TIME-WAIT. */
 function reopens(subflow: Subflow): bool {
   if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) != TCP_FLAG_SYN) return false;
   // With nobody to take the SYN it would only end TIME-WAIT early.
   if (listenerFor(packet.dstHi, packet.dstLo, segment.dstPort) == 0) return false;
-  if (subflow.timestamps != 0 && (options.present & OPTION_TIMESTAMPS) != 0)
-    return <i32>(options.tsVal - subflow.tsRecent) > 0;
+  if ((options.present & OPTION_TIMESTAMPS) != 0) {
+    // Segments of a connection without timestamps cannot be taken for those of one with them.
+    if (subflow.timestamps == 0) return true;
+    const newer = <i32>(options.tsVal - subflow.tsRecent);
+    if (newer != 0) return newer > 0;
+  }
   return seqLt(subflow.rcvNxt, segment.seq);
 }
 

@@ -4,11 +4,13 @@ import {
   CONFIG_KEEPALIVE_COUNT,
   CONFIG_KEEPALIVE_IDLE,
   CONFIG_KEEPALIVE_INTERVAL,
+  CONFIG_LINGER,
   CONFIG_NO_DELAY,
   CONFIG_PACING,
   CONFIG_RECEIVE_BUFFER,
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
+  CONFIG_USER_TIMEOUT,
   CONNECT_PLAIN_TCP,
   CONNECTION_CLOSED,
   ERR_ABORTED,
@@ -31,6 +33,7 @@ import { bufferConsume, bufferContiguous, bufferFront } from '../session/buffer'
 import { leaveListener, sessionAbort, sessionClose, sessionShutdown } from '../session/closing';
 import { activeOpen } from '../session/open';
 import { pushLater, reservedAddress, sendCommit, sendReserve } from '../session/send';
+import { sessionArm } from '../session/timer';
 import { config, configCheck, configKnown, configStore } from '../state/config';
 import { Connection, connectionPool, readableBytes } from '../state/connection';
 import { eventsForget, eventsForgetListener, eventsRelease } from '../state/events';
@@ -270,6 +273,15 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
       connection.noDelay = <u8>value;
       pushLater(connection);
       return 0;
+    case CONFIG_USER_TIMEOUT:
+      connection.userTimeout = value;
+      // The deadline that runs may lie behind the new one.
+      connection.rtxAt = 0;
+      sessionArm(connection);
+      return 0;
+    case CONFIG_LINGER:
+      connection.linger = value;
+      return 0;
     case CONFIG_KEEPALIVE_IDLE:
       connection.keepAliveIdle = value;
       rearmKeepAlive(connection);
@@ -316,6 +328,10 @@ export function getConfig(handle: i32, key: i32): i64 {
       return connection.keepAliveInterval;
     case CONFIG_KEEPALIVE_COUNT:
       return connection.keepAliveCount;
+    case CONFIG_USER_TIMEOUT:
+      return connection.userTimeout;
+    case CONFIG_LINGER:
+      return connection.linger;
     default:
       return config(key);
   }

@@ -163,6 +163,11 @@ export class Connection {
   /** µs. */
   keepAliveIdle: i64;
   keepAliveInterval: i64;
+  /** See CONFIG_USER_TIMEOUT, and CONFIG_LINGER; µs. */
+  userTimeout: i64;
+  linger: i64;
+  /** Since when data waits for an acknowledgment at connection level, µs. */
+  waitingSince: i64;
 
   bytesSent: u64;
   bytesReinjected: u64;

@@ -95,6 +95,10 @@ export class Subflow {
   /** RTT samples of the round, and rounds of conservative slow start begun, 0 when not in it (RFC 9406). */
   hystartSamples: u8;
   hystartRounds: u8;
+  /** Probes of a closed window since the peer answered last. */
+  windowProbes: u8;
+  /** Of the timeouts that `backoff` counts, those of a peer that answered with a closed window. */
+  forgiven: u8;
 
   // Sending.
   iss: u32;
@@ -230,6 +234,8 @@ export class Subflow {
   timeouts: u32;
   failDsn: u64;
   answeredAt: u32;
+  /** When the last probe of a closed window became due, µs. */
+  windowProbeAt: i64;
 }
 
 /** Subflow.ackDue. */

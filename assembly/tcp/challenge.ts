@@ -9,7 +9,7 @@ import { now, nowMs } from '../state/clock';
 import { config } from '../state/config';
 import { count } from '../state/counters';
 import { Subflow } from '../state/subflow';
-import { segment, TCP_FLAG_SYN } from '../wire/segment';
+import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
 import { ackNow } from './ready';
 
 /**
@@ -46,10 +46,14 @@ export function challengeAck(subflow: Subflow): void {
   ackNow(subflow);
 }
 
-/** Acknowledges a segment outside the window, or with an old timestamp. Data is never part of a loop of ACKs. */
+/**
+ * Acknowledges a segment outside the window, or with an old timestamp. Data and FIN, which the peer sends until they are
+ * acknowledged, are never part of a loop of ACKs.
+ */
 export function acknowledgeOutside(subflow: Subflow): void {
-  const bare = segment.payloadLength == 0 || (segment.flags & TCP_FLAG_SYN) != 0;
-  if (bare && answeredLately(subflow)) return;
+  const flags = segment.flags & (TCP_FLAG_SYN | TCP_FLAG_FIN);
+  const insists = flags == TCP_FLAG_FIN || (flags == 0 && segment.payloadLength > 0);
+  if (!insists && answeredLately(subflow)) return;
   ackNow(subflow);
 }
 

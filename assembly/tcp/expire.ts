@@ -50,7 +50,7 @@ export function keepAliveArm(subflow: Subflow): void {
 function expireRto(subflow: Subflow): u32 {
   subflow.rtoAt = 0;
   if (subflow.state == TCP_SYN_SENT || subflow.state == TCP_SYN_RECEIVED) {
-    if (synExhausted(subflow)) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+    if (synExhausted(subflow) || userTimeoutOver(subflow)) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
     subflow.synDue = 1;
     readyAdd(subflow);
     return SIGNAL_SYN_TIMEOUT;
@@ -65,12 +65,45 @@ function expireRto(subflow: Subflow): u32 {
     return 0;
   }
   if (subflow.segmentHead == 0) return 0;
-  if (<i64>subflow.backoff >= config(CONFIG_RETRIES)) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+  const retries = <u32>config(CONFIG_RETRIES);
+  if (subflow.backoff == 0) subflow.forgiven = 0;
+  if (closedWindowAnswered(subflow)) {
+    if (subflow.forgiven < subflow.backoff && <u32>subflow.forgiven + retries < 255) subflow.forgiven++;
+  } else if (<u32>subflow.backoff >= <u32>subflow.forgiven + retries) {
+    return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+  }
   const signals = retransmissionTimeout(subflow);
   // RFC 6298 section 5.6; it is armed even if the retransmission itself has to wait.
   subflow.rtoAt = now() + currentRto(subflow);
   readyAdd(subflow);
   return signals;
+}
+
+/** RFC 9293 section 3.8.3: a SYN without an answer for as long as the application allows. */
+function userTimeoutOver(subflow: Subflow): bool {
+  const timeout = subflow.owner != 0 ? ownerOf(subflow).userTimeout : 0;
+  return timeout != 0 && now() - subflow.lastReceivedAt >= timeout;
+}
+
+/**
+ * RFC 9293 section 3.8.6.1: a peer that answers with a closed window is there, however long it takes, whether the window
+ * was closed upon bytes already sent or a FIN found no room.
+ */
+function closedWindowAnswered(subflow: Subflow): bool {
+  return subflow.sndWindow == 0 && now() - subflow.lastReceivedAt < 2 * currentRto(subflow);
+}
+
+/**
+ * Asks for a probe of a window that leaves no room (RFC 9293 section 3.8.6.1). Returns true when the peer has left
+ * CONFIG_RETRIES of them without an answer.
+ */
+export function windowProbe(subflow: Subflow): bool {
+  if (subflow.lastReceivedAt >= subflow.windowProbeAt) subflow.windowProbes = 0;
+  if (<i64>subflow.windowProbes >= config(CONFIG_RETRIES)) return true;
+  subflow.windowProbes++;
+  subflow.windowProbeAt = now();
+  subflow.probeDue = 1;
+  return false;
 }
 
 function expireProbe(subflow: Subflow): u32 {
@@ -85,7 +118,10 @@ function expireProbe(subflow: Subflow): u32 {
     subflow.probeAt = subflow.lastReceivedAt + idle;
     return 0;
   }
-  if (subflow.probes >= connection.keepAliveCount) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+  // Linux as well: a user timeout takes the place of the count.
+  const over =
+    connection.userTimeout != 0 ? quiet >= connection.userTimeout : subflow.probes >= connection.keepAliveCount;
+  if (over && subflow.probes > 0) return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
   subflow.probes++;
   subflow.probeDue = 1;
   subflow.probeAt = now() + connection.keepAliveInterval;

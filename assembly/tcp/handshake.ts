@@ -13,7 +13,7 @@ import { poolTake } from '../memory/pool';
 import { now, nowMs } from '../state/clock';
 import { config } from '../state/config';
 import { isMapped, linkAt } from '../state/link';
-import { RST_PLAIN, SUBFLOW_TIMER, Subflow, subflowPool, subflowTimer } from '../state/subflow';
+import { ownerOf, RST_PLAIN, SUBFLOW_TIMER, Subflow, subflowPool, subflowTimer } from '../state/subflow';
 import { OPTION_MSS, OPTION_SACK_PERMITTED, OPTION_TIMESTAMPS, OPTION_WINDOW_SCALE, options } from '../wire/options';
 import { segment } from '../wire/segment';
 import { flowInsert } from './flows';
@@ -136,6 +136,10 @@ export function ownMss(subflow: Subflow): u32 {
 export function synSent(subflow: Subflow): void {
   const shift = min<u32>(subflow.synTries, 16);
   subflow.rtoAt = now() + min<i64>((<i64>subflow.rto) << shift, 60000000);
+  if (subflow.owner != 0 && ownerOf(subflow).userTimeout != 0) {
+    const deadline = subflow.lastReceivedAt + ownerOf(subflow).userTimeout;
+    subflow.rtoAt = min<i64>(subflow.rtoAt, max<i64>(deadline, now()));
+  }
   timersArm(subflow);
 }
 

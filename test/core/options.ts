@@ -44,6 +44,8 @@ export interface TcpOptions {
   ts?: [value: number, echo: number];
   sack?: [left: number, right: number][];
   mptcp?: MptcpOption[];
+  /** Bytes of further options, in front of all others; only written. */
+  raw?: number[];
 }
 
 const u16 = (value: number): number[] => [(value >> 8) & 255, value & 255];
@@ -75,7 +77,7 @@ export function addressText(bytes: ArrayLike<number>): string {
 
 /** The option area, padded with NOPs in front of what needs it. */
 export function writeOptions(options: TcpOptions): number[] {
-  const bytes: number[] = [];
+  const bytes: number[] = [...(options.raw ?? [])];
   if (options.mss !== undefined) bytes.push(2, 4, ...u16(options.mss));
   if (options.sackOk === true) bytes.push(4, 2);
   if (options.wscale !== undefined) bytes.push(3, 3, options.wscale);

@@ -239,6 +239,7 @@ describe.each(VARIANTS)('sending (%s)', (variant) => {
     peer.expect('A', { seq: 1 + MSS, length: MSS });
     script.expectNothing();
     peer.send('A', { seq: 1, ack: 1 + 2 * MSS, window: 500 });
+    script.advance(2_000_000);
     peer.expect('A', { seq: 1 + 2 * MSS, length: 500 });
   });
 
