@@ -289,7 +289,7 @@ describe.each(VARIANTS)('windows that stay closed, peers that stay silent (%s)',
     const script = open();
     const { peer, handle } = plainPassive(script, {}, { mss: MSS });
     script.set(CONFIG_LINGER, 3 * SECOND, handle);
-    script.write(handle, pattern(100 * MSS));
+    script.write(handle, pattern(30 * MSS));
     script.close(handle);
     for (let part = 1; part <= 2; part++) {
       script.advance(SECOND);
