@@ -5,17 +5,18 @@ import { core } from './core/bench.js';
 import { handshake } from './handshake/bench.js';
 import { latency } from './latency/bench.js';
 import { provenance } from './machine.js';
-import { judge, MARKS } from './marks.js';
+import { judge, MARKS, passes } from './marks.js';
 import { micro } from './micro/bench.js';
-import { type Bench, type Context, type Measurement, significant, toJson } from './record.js';
+import { type Bench, type Context, type JsonFigure, type Measurement, significant, toJson } from './record.js';
 import { profileCore } from './report/profile.js';
 import { writeReport } from './report/write.js';
 import { scale } from './scale/bench.js';
 import { geometricMean } from './statistics.js';
+import { tcp } from './tcp/bench.js';
 import { tun } from './tun/bench.js';
 
 /** In the order of the run: what the others leave behind on the heap would slow those that go through sockets. */
-const BENCHES: readonly Bench[] = [tun, latency, core, scale, handshake, micro];
+const BENCHES: readonly Bench[] = [tun, latency, core, scale, handshake, tcp, micro];
 
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));
@@ -56,8 +57,19 @@ async function main(): Promise<number> {
     const input = { measurements, notes, provenance: about, profiles, benches: BENCHES };
     for (const path of writeReport(input)) say(`wrote ${path}`);
   }
-  if (args.json) console.log(JSON.stringify(toJson(measurements)));
+  if (args.json) console.log(JSON.stringify(judged(measurements)));
   return 0;
+}
+
+/** The figures with whether they pass, where a mark says what is enough. */
+function judged(measurements: readonly Measurement[]): Record<string, JsonFigure & { pass?: boolean }> {
+  const figures = toJson(measurements);
+  return Object.fromEntries(
+    measurements.map((each) => {
+      const pass = passes(each);
+      return [each.name, { ...(figures[each.name] as JsonFigure), ...(pass === undefined ? {} : { pass }) }];
+    }),
+  );
 }
 
 /** Runs every bench that has a case wanted, and says every figure as it comes. */

@@ -81,6 +81,34 @@ export const MARKS: readonly Mark[] = [
     figure: ratio,
   },
   {
+    kind: 'must',
+    text: 'tcp: 95 % of the link without loss, after slow start',
+    least: 0.95,
+    cases: /^tcp\/.*-loss0(-queue.*)?$/,
+    figure: ratio,
+  },
+  {
+    kind: 'must',
+    text: 'tcp: 1 % of loss at 50 Mbit/s and 40 ms: not below the bound',
+    least: 1,
+    cases: /^tcp\/.*-50mbit-40ms-loss1$/,
+    figure: ratio,
+  },
+  {
+    kind: 'must',
+    text: 'tcp: reordering of 10 % of the packets costs less than 10 %',
+    least: 0.9,
+    cases: /^tcp\/.*-reorder10$/,
+    figure: ratio,
+  },
+  {
+    kind: 'must',
+    text: 'tcp: two flows share a bottleneck with a Jain index of 0.95',
+    least: 0.95,
+    cases: /^tcp\/.*-fairness$/,
+    figure: value,
+  },
+  {
     kind: 'goal',
     text: 'core: faster than native smoltcp at every segment size',
     least: 1,
@@ -109,4 +137,10 @@ export function judge(mark: Mark, measurements: readonly Measurement[]): Verdict
   );
   const state = worst === undefined ? 'not measured' : reached === figures.length ? 'met' : 'not met';
   return { mark, state, worst, reached, cases: figures.length };
+}
+
+/** Whether a measurement reaches what the project must; undefined where nothing is demanded of it. */
+export function passes(measurement: Measurement): boolean | undefined {
+  const states = MARKS.filter(({ kind }) => kind === 'must').map((mark) => judge(mark, [measurement]).state);
+  return states.includes('not met') ? false : states.includes('met') ? true : undefined;
 }

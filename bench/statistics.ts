@@ -36,3 +36,11 @@ export function geometricMean(values: readonly number[]): number {
   }
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
+
+/** Jain's index of shares (RFC 5166 section 2.2): 1 when all are equal, 1/n when one has all. @throws RangeError when empty. */
+export function jainIndex(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('no values: an index of fairness needs at least one');
+  const sum = values.reduce((total, value) => total + value, 0);
+  const squares = values.reduce((total, value) => total + value * value, 0);
+  return squares === 0 ? 1 : (sum * sum) / (values.length * squares);
+}

@@ -60,7 +60,9 @@ export class WireDirection {
 
   readonly #clock: SimClock;
   readonly #random: Random;
-  readonly #queue: Packet[] = [];
+  #queue: Packet[] = [];
+  /** Where the queue begins: moving thousands of packets up for each that leaves would cost more than sending it. */
+  #first = 0;
   #characteristics: WireCharacteristics;
   #queuedBytes = 0;
   #busy = false;
@@ -119,13 +121,17 @@ export class WireDirection {
 
   /** Puts the first packet of the queue on the line at `start`. */
   #serialize(start: number): void {
-    const packet = this.#queue[0];
+    const packet = this.#queue[this.#first];
     this.#busy = packet !== undefined;
     if (packet === undefined) return;
     this.#freeAt = start + (packet.length / this.#characteristics.rate) * 1e6;
     // A thousandth is what sums of fractions may be off.
     this.#clock.schedule(Math.ceil(this.#freeAt - 1e-3), () => {
-      this.#queue.shift();
+      this.#first++;
+      if (this.#first >= 64 && this.#first * 2 > this.#queue.length) {
+        this.#queue = this.#queue.slice(this.#first);
+        this.#first = 0;
+      }
       this.#queuedBytes -= packet.length;
       this.#propagate(packet);
       this.#serialize(this.#freeAt);
