@@ -11,11 +11,6 @@ import type { PathShape } from './theory.js';
 const SENDER = '10.0.1.1';
 const RECEIVER = '10.0.1.2';
 const PORT = 80;
-/** Beside the buffers: static data, receive slots, records of segments in flight. */
-const MEMORY = 48 << 20;
-/** Default and upper limit of the settings sendBuffer and receiveBuffer. */
-const BUFFER_DEFAULT = 4 << 20;
-const BUFFER_MOST = 32 << 20;
 const CHUNK = new Uint8Array(1 << 16);
 
 /** A bottleneck between two stacks. */
@@ -53,8 +48,8 @@ export class Bottleneck {
     const product = bandwidthDelay(path);
     // Nothing smaller than an initial window would be a queue (RFC 6928).
     const waiting = Math.max(Math.ceil(product * queue), 10 * path.mtu);
-    const window = windowBytes(product + waiting);
-    const options = { memory: MEMORY + 3 * window, config: { ...config, ...buffers(window), mptcpEnabled: false } };
+    // Memory and buffers are those of a stack that nobody configured.
+    const options = { config: { ...config, mptcpEnabled: false } };
     this.#sender = this.network.host('sender', options);
     this.#receiver = this.network.host('receiver', options);
     this.#wire = this.network.wire({
@@ -177,17 +172,6 @@ export class Flow implements EventSink {
     const { core } = this.#sender;
     while (core.write(this.#handle, CHUNK, 0) === CHUNK.length);
   }
-}
-
-/** Room for the packets under way and as many again, which recovery needs while it fills a hole; no more than there can be. */
-function windowBytes(underWay: number): number {
-  return Math.min(Math.max(BUFFER_DEFAULT, Math.ceil(underWay) * 2), BUFFER_MOST);
-}
-
-function buffers(window: number): Config {
-  let windowScale = 8;
-  while (65535 * 2 ** windowScale < window && windowScale < 14) windowScale++;
-  return { sendBuffer: window, receiveBuffer: window, windowScale };
 }
 
 /** Mbit/s of `bytes` in `time` µs. */
