@@ -4,7 +4,9 @@ import {
   CONFIG_LIMIT_SUBFLOWS,
   CONFIG_MAP_BYTES,
   CONFIG_RECEIVE_BUFFER,
+  CONFIG_RECEIVE_BUFFER_MAX,
   CONFIG_SEND_BUFFER,
+  CONFIG_SEND_BUFFER_MAX,
   CONNECT_PLAIN_TCP,
   ConnectionInfoLayout,
   ENDPOINT_SIGNAL,
@@ -122,6 +124,9 @@ export class Joined {
     side.time(this.#now);
     side.set(CONFIG_SEND_BUFFER, window);
     side.set(CONFIG_RECEIVE_BUFFER, window);
+    // They stay as they are: what is measured shall fit the cache on every machine.
+    side.set(CONFIG_SEND_BUFFER_MAX, window);
+    side.set(CONFIG_RECEIVE_BUFFER_MAX, window);
     side.set(CONFIG_LIMIT_SUBFLOWS, this.#paths.length);
     side.set(CONFIG_LIMIT_ADD_ADDR_ACCEPTED, this.#paths.length);
     side.set(CONFIG_CHECKSUM_ENABLED, checksum ? 1 : 0);
