@@ -324,6 +324,8 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_USER_TIMEOUT = 50,
   /* µs, default -1: how long a closed connection may take to deliver what was written before it is reset (SO_LINGER); 0 resets at once, -1 waits as long as it gets on (connection) */
   MPTCP_WASM_CONFIG_LINGER = 51,
+  /* 0, 1 or 2, default 1: answer SYNs without keeping them (RFC 4987 section 3.6): never, when the backlog is full, always (net.ipv4.tcp_syncookies) */
+  MPTCP_WASM_CONFIG_SYN_COOKIES = 52,
   /* bytes up to which the send buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_wmem) */
   MPTCP_WASM_CONFIG_SEND_BUFFER_MAX = 56,
   /* bytes up to which the receive buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_rmem) */
@@ -492,6 +494,12 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_MPTCP_MPCapableDataFallback = 80,
   /* as the kernel's MPTcpExtDssFallback */
   MPTCP_WASM_COUNTER_MPTCP_DssFallback = 81,
+  /* SYN cookies sent */
+  MPTCP_WASM_COUNTER_SYN_COOKIE_OUT = 82,
+  /* connections made from the ACK of a SYN cookie */
+  MPTCP_WASM_COUNTER_SYN_COOKIE_GOOD = 83,
+  /* ACKs for a listener that were none of a SYN cookie, while some were about */
+  MPTCP_WASM_COUNTER_SYN_COOKIE_BAD = 84,
   /* length of the counter array */
   MPTCP_WASM_COUNTERS = 96,
 };

@@ -171,6 +171,7 @@ export function leaveListener(connection: Connection): void {
   listener.pending--;
   if (connection.acceptQueued == 0) return;
   connection.acceptQueued = 0;
+  listener.waiting--;
   let before: usize = 0;
   for (let at = listener.acceptHead; at != 0; at = changetype<Connection>(at).acceptNext) {
     if (at == changetype<usize>(connection)) {
@@ -187,6 +188,7 @@ export function leaveListener(connection: Connection): void {
 export function joinAcceptQueue(connection: Connection): void {
   const listener = changetype<Listener>(connection.listener);
   connection.acceptQueued = 1;
+  listener.waiting++;
   connection.acceptNext = 0;
   if (listener.acceptTail != 0) changetype<Connection>(listener.acceptTail).acceptNext = changetype<usize>(connection);
   else listener.acceptHead = changetype<usize>(connection);

@@ -64,9 +64,10 @@ import { Listener } from '../state/listener';
 import { JOIN_DONE, JOIN_WAIT_ACK, JOIN_WAIT_HMAC, ownerOf, RST_PLAIN, Subflow } from '../state/subflow';
 import { resetDue, subflowDestroy } from '../tcp/close';
 import { keepAliveArm } from '../tcp/expire';
-import { openActive, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';
+import { openActive, openByCookie, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { timersArm } from '../tcp/timers';
+import { windowFieldSyn } from '../tcp/window';
 import { loadBe64 } from '../wire/bytes';
 import { joinHmac, keyIdsn, keyToken } from '../wire/keys';
 import {
@@ -84,7 +85,7 @@ import { packet } from '../wire/packet';
 import { segment } from '../wire/segment';
 import { joinAcceptQueue } from './closing';
 import { pushLater, reinject } from './send';
-import { tokenCreate, tokenFind, tokenRemove } from './tokens';
+import { tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
 
 /** How connections come into being: MP_CAPABLE and MP_JOIN, both sides (RFC 8684 sections 3.1 and 3.2), and fallback. */
 
@@ -136,14 +137,8 @@ export function passiveOpen(listener: Listener, link: i32): bool {
   if (created == 0) return false;
   const subflow = changetype<Subflow>(created);
   subflow.flags = <u8>SUBFLOW_INITIAL;
-  const allowed = config(CONFIG_MPTCP_ENABLED) != 0 && (listener.flags & CONNECT_PLAIN_TCP) == 0;
-  // RFC 8684 section 3.1: a higher version is answered with the highest this side has, one with flag B is ignored.
-  const offered =
-    (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 &&
-    options.capableLength == 4 &&
-    options.capableVersion >= MPTCP_VERSION &&
-    (options.capableFlags & CAPABLE_FLAG_B) == 0 &&
-    (options.capableFlags & CAPABLE_FLAG_H) != 0;
+  const allowed = multipathAllowed(listener);
+  const offered = multipathOffered();
   if (offered) count(COUNTER_MPTCP_MPCapableSYNRX);
   const connection = createConnection(allowed && offered);
   if (connection === null) {
@@ -161,6 +156,58 @@ export function passiveOpen(listener: Listener, link: i32): bool {
   subflowAttach(connection, subflow);
   openPassive(subflow);
   return true;
+}
+
+/** True when a listener may answer MP_CAPABLE. */
+export function multipathAllowed(listener: Listener): bool {
+  return config(CONFIG_MPTCP_ENABLED) != 0 && (listener.flags & CONNECT_PLAIN_TCP) == 0;
+}
+
+/**
+ * True when the SYN in `options` offers Multipath TCP. RFC 8684 section 3.1: a higher version is answered with the highest
+ * this side has, one with flag B is ignored.
+ */
+export function multipathOffered(): bool {
+  return (
+    (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 &&
+    options.capableLength == 4 &&
+    options.capableVersion >= MPTCP_VERSION &&
+    (options.capableFlags & CAPABLE_FLAG_B) == 0 &&
+    (options.capableFlags & CAPABLE_FLAG_H) != 0
+  );
+}
+
+/**
+ * Makes the connection whose SYN/ACK with the number `iss` was answered by the third ACK in `segment`; `options` has what
+ * the SYN offered, and the keys of the ACK. Returns the subflow, to which the ACK is still to be given, or 0 when there is
+ * no memory.
+ */
+export function cookieOpen(listener: Listener, link: i32, iss: u32): usize {
+  const created = createFromSyn(link);
+  if (created == 0) return 0;
+  const subflow = changetype<Subflow>(created);
+  subflow.flags = <u8>SUBFLOW_INITIAL;
+  const keyed = (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 20;
+  const allowed = multipathAllowed(listener);
+  const connection = createConnection(false);
+  if (connection === null) {
+    subflowDestroy(subflow);
+    return 0;
+  }
+  // Whoever echoes a good cookie was told a key in the same segment; if another connection took it since, plain TCP.
+  if (keyed && allowed && tokenAdopt(connection, options.capableReceiverKey)) {
+    becomeMultipath(connection);
+    if ((options.capableFlags & CAPABLE_FLAG_A) != 0) connection.checksum = 1;
+    if ((options.capableFlags & CAPABLE_FLAG_C) != 0) connection.denyJoinInitial = 1;
+  } else {
+    connection.fallback = <u8>(!allowed ? FALLBACK_NOT_ASKED : keyed ? FALLBACK_THIRD_ACK : FALLBACK_PEER_SYN);
+  }
+  connection.listener = changetype<usize>(listener);
+  listener.pending++;
+  subflowAttach(connection, subflow);
+  openByCookie(subflow, iss);
+  windowFieldSyn(connection);
+  return created;
 }
 
 /** Takes a SYN with MP_JOIN. Returns false when it is to be answered with RST; joinRefusal() tells the reason. */
@@ -282,18 +329,23 @@ function createConnection(multipath: bool): Connection | null {
   connection.receiveBuffer = <u32>config(CONFIG_RECEIVE_BUFFER);
   connectionTimer(connection).kind = CONNECTION_TIMER;
   if (multipath) {
-    connection.multipath = 1;
-    connection.version = <u8>MPTCP_VERSION;
-    connection.checksum = <u8>config(CONFIG_CHECKSUM_ENABLED);
     tokenCreate(connection);
-    // The IDSN stands for the SYN; data begins behind it (RFC 8684 section 3.1).
-    const first = keyIdsn(connection.localKey) + 1;
-    connection.sndUna = first;
-    connection.sndNxt = first;
-    connection.sndEnd = first;
-    connection.sndWindowEnd = first;
+    becomeMultipath(connection);
   }
   return connection;
+}
+
+/** A new connection that has its key is one of Multipath TCP. */
+function becomeMultipath(connection: Connection): void {
+  connection.multipath = 1;
+  connection.version = <u8>MPTCP_VERSION;
+  connection.checksum = <u8>config(CONFIG_CHECKSUM_ENABLED);
+  // The IDSN stands for the SYN; data begins behind it (RFC 8684 section 3.1).
+  const first = keyIdsn(connection.localKey) + 1;
+  connection.sndUna = first;
+  connection.sndNxt = first;
+  connection.sndEnd = first;
+  connection.sndWindowEnd = first;
 }
 
 function activeDone(connection: Connection, subflow: Subflow): void {

@@ -19,15 +19,33 @@ export function tokensOpen(bytes: usize): void {
 
 /** Gives a connection a key whose token no other connection has (RFC 8684 section 3.1), and enters the token. */
 export function tokenCreate(connection: Connection): void {
-  do {
-    connection.localKey = randomU64();
-    connection.localToken = keyToken(connection.localKey);
-  } while (
-    connection.localKey == 0 ||
-    connection.localToken == 0 ||
-    !isOwn(connection.localToken) ||
-    tokenFind(connection.localToken) != 0
-  );
+  connection.localKey = tokenSpare();
+  connection.localToken = keyToken(connection.localKey);
+  enter(connection);
+}
+
+/** A key that no connection has now, for one that is not kept (RFC 4987 section 3.6). */
+export function tokenSpare(): u64 {
+  let key = randomU64();
+  while (!isFree(key)) key = randomU64();
+  return key;
+}
+
+/** Gives a connection the key it told its peer earlier. Returns false when another connection has its token by now. */
+export function tokenAdopt(connection: Connection, key: u64): bool {
+  if (!isFree(key)) return false;
+  connection.localKey = key;
+  connection.localToken = keyToken(key);
+  enter(connection);
+  return true;
+}
+
+function isFree(key: u64): bool {
+  const token = keyToken(key);
+  return key != 0 && token != 0 && isOwn(token) && tokenFind(token) == 0;
+}
+
+function enter(connection: Connection): void {
   const bucket = buckets + ((<usize>(connection.localToken & mask)) << 2);
   connection.tokenNext = <usize>load<u32>(bucket);
   store<u32>(bucket, <u32>changetype<usize>(connection));

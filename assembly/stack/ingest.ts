@@ -1,4 +1,5 @@
 import {
+  CONFIG_SYN_COOKIES,
   COUNTER_BYTES_IN,
   COUNTER_DROP_BACKLOG,
   COUNTER_DROP_IP_ADDRESS,
@@ -23,6 +24,7 @@ import { regionTake } from '../memory/region';
 import { seqLt } from '../memory/sequence';
 import { sessionInput } from '../session/input';
 import { joinRefusal, passiveJoin, passiveOpen } from '../session/open';
+import { config } from '../state/config';
 import { count, countBy } from '../state/counters';
 import { Link, linkFind, linkOfAddress } from '../state/link';
 import { Listener, listenerFor } from '../state/listener';
@@ -34,6 +36,7 @@ import { SUBTYPE_JOIN } from '../wire/mptcp';
 import { OPTION_TIMESTAMPS, options, parseOptions } from '../wire/options';
 import { PROTOCOL_TCP, packet, parsePacket } from '../wire/packet';
 import { parseSegment, segment, TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
+import { ingestCookie, replyCookie } from './cookies';
 import { ingestIcmp } from './icmp';
 import { replyReset } from './replies';
 import { shardElsewhere } from './shards';
@@ -102,6 +105,10 @@ function ingestTcp(link: Link, linkIndex: i32): i32 {
     const owner = shardElsewhere();
     return owner != 0 ? owner : succeed(ingestSyn(link, linkIndex), last);
   }
+  if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_ACK) {
+    const taken = ingestCookie(linkIndex);
+    if (taken <= 0) return taken;
+  }
   const elsewhere = shardElsewhere();
   if (elsewhere != 0) return elsewhere;
   if ((segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN) return ingestSyn(link, linkIndex);
@@ -135,7 +142,14 @@ function ingestSyn(link: Link, linkIndex: i32): i32 {
     return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
   }
   const listener = changetype<Listener>(at);
-  if (listener.pending >= listener.backlog) return dropped(ERR_DROPPED, COUNTER_DROP_BACKLOG);
+  // Without room to be accepted a connection is of no use; without room for its handshake a cookie may do.
+  const cookies = <i32>config(CONFIG_SYN_COOKIES);
+  const full = listener.pending >= listener.backlog;
+  if (listener.waiting >= listener.backlog) return dropped(ERR_DROPPED, COUNTER_DROP_BACKLOG);
+  if ((full && cookies != 0) || cookies == 2) {
+    if (replyCookie(link, listener)) return 0;
+  }
+  if (full) return dropped(ERR_DROPPED, COUNTER_DROP_BACKLOG);
   if (!passiveOpen(listener, linkIndex)) return dropped(ERR_NO_MEMORY, COUNTER_DROP_NO_MEMORY);
   return 0;
 }

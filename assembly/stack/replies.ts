@@ -71,7 +71,7 @@ export function replyReset(link: Link, reason: u32): void {
   const pseudo = sumPseudoHeader(packet.dstHi, packet.dstLo, packet.srcHi, packet.srcLo, PROTOCOL_TCP, bytes, 0);
   storeBe16(tcp + 16, checksumFold(sumBytes(tcp, bytes, pseudo)));
   count(COUNTER_RST_OUT);
-  enqueue(link, page, ipBytes + bytes);
+  replyQueue(link, page, ipBytes + bytes);
 }
 
 /** Answers an echo request. Returns what buildEchoReply() says: below 0 the request was malformed. */
@@ -79,7 +79,7 @@ export function replyEcho(link: Link): i32 {
   const page = replyPage();
   if (page == 0) return 0;
   const length = buildEchoReply(page, <u32>PAGE_BYTES, <u32>config(CONFIG_HOP_LIMIT));
-  if (length > 0 && <u32>length <= link.mtu) enqueue(link, page, <u32>length);
+  if (length > 0 && <u32>length <= link.mtu) replyQueue(link, page, <u32>length);
   else pageRelease(page);
   return length;
 }
@@ -114,7 +114,8 @@ export function replyDone(reply: usize): void {
   waiting--;
 }
 
-function replyPage(): usize {
+/** A page for an answer, or 0 when there are too many. */
+export function replyPage(): usize {
   // Answers to strangers take nothing that connections may need.
   if (waiting >= REPLIES_MAX || pagesFree() < pagesTotal() >> 4) {
     count(COUNTER_DROP_REPLY);
@@ -123,7 +124,8 @@ function replyPage(): usize {
   return pageTake();
 }
 
-function enqueue(link: Link, page: usize, length: u32): void {
+/** Queues an answer that begins at its page. */
+export function replyQueue(link: Link, page: usize, length: u32): void {
   const taken = poolTake(replyPool);
   if (taken == 0) {
     pageRelease(page);

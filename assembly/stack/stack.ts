@@ -30,6 +30,7 @@ import { linksOpen } from '../state/link';
 import { listenerPool, listenersOpen } from '../state/listener';
 import { SUBFLOW_TIMER, subflowPool, subflowsOpen, timerSubflow } from '../state/subflow';
 import { challengesOpen } from '../tcp/challenge';
+import { cookiesOpen } from '../tcp/cookies';
 import { flowsOpen } from '../tcp/flows';
 import { identityOpen } from '../tcp/identity';
 import { packetsOutOpen } from '../tcp/packet-out';
@@ -77,6 +78,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   flowsOpen(bytes);
   identityOpen();
   challengesOpen();
+  cookiesOpen();
   portsOpen();
   tokensOpen(bytes);
   const directory = <u32>(bytes / <usize>PAGE_BYTES);

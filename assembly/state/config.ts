@@ -37,6 +37,7 @@ import {
   CONFIG_SHARD,
   CONFIG_SHARDS,
   CONFIG_STALE_LOSS_CNT,
+  CONFIG_SYN_COOKIES,
   CONFIG_SYN_RETRIES,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
   CONFIG_TAIL_LOSS_PROBE,
@@ -111,6 +112,7 @@ export function configOpen(budget: i64): void {
   define(CONFIG_INVALID_RATE_LIMIT, SECOND / 2, 0, DAY);
   define(CONFIG_USER_TIMEOUT, 0, 0, DAY);
   define(CONFIG_LINGER, -1, -1, DAY);
+  define(CONFIG_SYN_COOKIES, 1, 0, 2);
 }
 
 export function config(key: i32): i64 {

@@ -15,6 +15,8 @@ export class Listener {
   flags: u32;
   /** Connections in their handshake or waiting to be accepted. */
   pending: u32;
+  /** Of these, connections that wait to be accepted. */
+  waiting: u32;
   /** Established connections that wait to be accepted, linked by Connection.acceptNext. */
   acceptHead: usize;
   acceptTail: usize;

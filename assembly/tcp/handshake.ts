@@ -15,9 +15,9 @@ import { config } from '../state/config';
 import { isMapped, linkAt } from '../state/link';
 import { ownerOf, RST_PLAIN, SUBFLOW_TIMER, Subflow, subflowPool, subflowTimer } from '../state/subflow';
 import { OPTION_MSS, OPTION_SACK_PERMITTED, OPTION_TIMESTAMPS, OPTION_WINDOW_SCALE, options } from '../wire/options';
-import { segment } from '../wire/segment';
+import { segment, TCP_FLAG_SYN } from '../wire/segment';
 import { flowInsert } from './flows';
-import { identityGive } from './identity';
+import { identityGive, issSet } from './identity';
 import { readyAdd } from './ready';
 import { rttOpen } from './rtt';
 import { timersArm } from './timers';
@@ -64,7 +64,7 @@ export function subflowCreate(
 }
 
 /** The window scale to offer (RFC 7323 section 2.3): the largest receive buffer there will be has to fit the field. */
-function windowShift(): u32 {
+export function windowShift(): u32 {
   const chosen = <u32>config(CONFIG_WINDOW_SCALE);
   if (chosen != SHIFT_AUTOMATIC) return chosen;
   const most = max<i64>(config(CONFIG_RECEIVE_BUFFER_MAX), config(CONFIG_RECEIVE_BUFFER));
@@ -91,6 +91,24 @@ export function openPassive(subflow: Subflow): void {
   subflow.sndWl1 = segment.seq;
   subflow.sndWl2 = segment.ack;
   readyAdd(subflow);
+}
+
+/**
+ * Enters SYN-RECEIVED as if the SYN/ACK with the number `iss` had been sent: `segment` is the third ACK, and `options` has
+ * what the SYN offered.
+ */
+export function openByCookie(subflow: Subflow, iss: u32): void {
+  const flags = segment.flags;
+  segment.flags = TCP_FLAG_SYN;
+  segment.seq--;
+  issSet(subflow, iss);
+  openPassive(subflow);
+  segment.seq++;
+  segment.flags = flags;
+  subflow.sndNxt = iss + 1;
+  subflow.synDue = 0;
+  // More than one: nobody knows when it was sent, so its round trip is not measured.
+  subflow.synTries = 2;
 }
 
 /** Settles what both SYNs agree on: each side uses an option only when the other sent it too. */

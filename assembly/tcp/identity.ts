@@ -1,8 +1,10 @@
 import { randomU64 } from '../crypto/random';
 import { sipHash } from '../crypto/siphash';
 import { seqLt } from '../memory/sequence';
-import { now } from '../state/clock';
+import { now, nowMs } from '../state/clock';
 import { Subflow } from '../state/subflow';
+import { packet } from '../wire/packet';
+import { segment } from '../wire/segment';
 
 /**
  * The numbers a connection begins with. From outside they are random; for one pair of addresses and ports they only grow,
@@ -56,13 +58,29 @@ export function identityGive(subflow: Subflow): void {
   subflow.tsOffset = <u32>(hash >> 32);
 }
 
+/** The timestamp that the connection of the SYN in `packet` and `segment` would send now. */
+export function timestampForSyn(): u32 {
+  const hash = tupleHash(
+    k0,
+    k1,
+    packet.dstHi,
+    packet.dstLo,
+    segment.dstPort,
+    packet.srcHi,
+    packet.srcLo,
+    segment.srcPort,
+  );
+  return nowMs() + <u32>(hash >> 32);
+}
+
 /** RFC 9293 section 3.10.7.4, TIME-WAIT: the successor of a connection begins behind the last number that one used. */
 export function identitySucceed(subflow: Subflow, last: u32): void {
   // Room for what may still be under way, as much as a window without scale.
   if (seqLt(subflow.iss, last + 65536)) issSet(subflow, last + 65536);
 }
 
-function issSet(subflow: Subflow, iss: u32): void {
+/** Sets the initial sequence number of a subflow that has sent nothing. */
+export function issSet(subflow: Subflow, iss: u32): void {
   subflow.iss = iss;
   subflow.fack = iss;
   subflow.sndUna = iss;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   CONFIG_SACK,
+  CONFIG_SYN_COOKIES,
   CONFIG_SYN_RETRIES,
   CONFIG_TIMESTAMPS,
   CONFIG_WINDOW_SCALE,
@@ -161,8 +162,8 @@ describe.each(VARIANTS)('TCP handshake (%s)', (variant) => {
     expect(script.readText(script.accept(listener))).toBe('first');
   });
 
-  it('drops a SYN when the backlog is full, and takes it when there is room', () => {
-    const script = open();
+  it('drops a SYN when the backlog is full and there are no cookies, and takes it when there is room', () => {
+    const script = open({ config: [[CONFIG_SYN_COOKIES, 0]] });
     const listener = script.listen(80, 1);
     const first = new Peer(script, { port: 1111 });
     const second = new Peer(script, { port: 2222 });
