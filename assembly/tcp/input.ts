@@ -30,6 +30,13 @@ import { SIGNAL_CLOSED, SIGNAL_DATA, SIGNAL_ESTABLISHED, SIGNAL_RESET, SIGNAL_VA
 import { timersArm } from './timers';
 
 /**
+ * Ticks of the peer's timestamp clock a segment may be older than the newest. A retransmission that fills a hole moves
+ * tsRecent beyond what was sent before it and is still on its way by a reordering path: dropped, that would have to be
+ * sent again, with the same effect. Segments from before a wrap of sequence numbers are older, up to 300 Gbit/s.
+ */
+const PAWS_TOLERANCE: i32 = 100;
+
+/**
  * Processes the segment in `segment` and `options` for a subflow, up to but not including its data and FIN, which the
  * session takes with tcpReceive() (RFC 9293 section 3.10.7). Returns SIGNAL_ bits; without SIGNAL_VALID it is dropped.
  */
@@ -41,7 +48,7 @@ export function tcpInput(subflow: Subflow): u32 {
 
   // RFC 7323 section 5.3: an old timestamp means an old segment; an RST is exempt.
   if (subflow.timestamps != 0 && (flags & (TCP_FLAG_RST | TCP_FLAG_SYN)) == 0) {
-    if ((options.present & OPTION_TIMESTAMPS) != 0 && <i32>(options.tsVal - subflow.tsRecent) < 0) {
+    if ((options.present & OPTION_TIMESTAMPS) != 0 && <i32>(options.tsVal - subflow.tsRecent) < -PAWS_TOLERANCE) {
       // Section 5.5: tsRecent is void after 24 days.
       if (nowMs() - subflow.tsRecentAt < 2073600000) {
         count(COUNTER_DROP_PAWS);

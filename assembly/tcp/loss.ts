@@ -62,6 +62,8 @@ export function detectLoss(subflow: Subflow): u32 {
 
 /** The peer got something twice: wait longer before the next loss, at most once a round trip (section 6.2, step 4). */
 export function rackRepeated(subflow: Subflow): void {
+  // What was sent again for nothing had only been overtaken.
+  if (subflow.undoOpen != 0 && subflow.undoBytes > 0) subflow.reorderingSeen = 1;
   if (subflow.reorderingPersist != 0 && seqLt(subflow.sndUna, subflow.dsackRound)) return;
   subflow.dsackRound = subflow.sndNxt;
   subflow.reorderingPersist = 16;

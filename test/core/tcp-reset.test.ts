@@ -159,13 +159,26 @@ describe.each(VARIANTS)('RST and segments that do not fit (%s)', (variant) => {
     script.advance(10_000);
     peer.send('A', { seq: 1, ack: 1, data: 'new' });
     peer.expect('A', { ack: 4 });
-    peer.send('A', { seq: 4, ack: 1, data: 'old', ts: [peer.tsNow() - 1, peer.tsEcho] });
+    peer.send('A', { seq: 4, ack: 1, data: 'old', ts: [peer.tsNow() - 101, peer.tsEcho] });
     peer.expect('A', { ack: 4 });
     expect(script.counter('dropPaws')).toBe(1);
     expect(script.readText(handle)).toBe('new');
     // An RST is exempt.
     peer.send('R', { seq: 4, ts: [1, 1] });
     expect(script.events()).toContain('closed ERR_RESET');
+  });
+
+  it('takes what a reordering path held back while a retransmission brought a newer timestamp', () => {
+    const script = open();
+    const { peer, handle } = plainPassive(script, { ts: true });
+    const before = peer.tsNow();
+    peer.send('A', { seq: 11, ack: 1, data: 'after', ts: [before, peer.tsEcho] });
+    script.advance(50_000);
+    // The hole is filled by a segment sent later than the one that is still on its way.
+    peer.send('A', { seq: 1, ack: 1, data: 'again' });
+    peer.send('A', { seq: 6, ack: 1, data: 'held ', ts: [before, peer.tsEcho] });
+    expect(script.readText(handle)).toBe('againheld after');
+    expect(script.counter('dropPaws')).toBe(0);
   });
 
   it('forgets a timestamp after 24 days (RFC 7323 section 5.5)', () => {
