@@ -17,7 +17,7 @@ export { Stack, type StackOptions } from './net/stack.js';
 export { SimClock } from './sim/clock.js';
 export { megabits, milliseconds, Network, type NetworkOptions, seconds, type WireOptions } from './sim/network.js';
 export { Random } from './sim/random.js';
-export { Router } from './sim/router.js';
+export { Router, type RouterOptions } from './sim/router.js';
 export { Wire, type WireCharacteristics, WireDirection } from './sim/wire.js';
 export type { Endpoint, EndpointOptions, LinkOptions, LinkStatistics } from './stack.js';
 export { startWorkers, WorkerError, WorkerGroup, type WorkersOptions } from './workers/group.js';

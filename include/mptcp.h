@@ -330,6 +330,10 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_SEND_BUFFER_MAX = 56,
   /* bytes up to which the receive buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_rmem) */
   MPTCP_WASM_CONFIG_RECEIVE_BUFFER_MAX = 57,
+  /* 0 or 1, default 1: find the path MTU without ICMP: smaller segments after repeated timeouts, and probes upward (RFC 4821; net.ipv4.tcp_mtu_probing) */
+  MPTCP_WASM_CONFIG_MTU_PROBING = 58,
+  /* µs, default 600 s: how long a learnt path MTU counts before a larger one is tried (RFC 1191 section 6.3, net.ipv4.route.mtu_expires) */
+  MPTCP_WASM_CONFIG_MTU_EXPIRES = 59,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -400,6 +404,10 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_ACK_SKIPPED = 31,
   /* tail loss probes sent (RFC 8985 section 7) */
   MPTCP_WASM_COUNTER_TAIL_PROBES = 88,
+  /* times that a subflow found its path to take less than it thought (RFC 1191, RFC 4821) */
+  MPTCP_WASM_COUNTER_MTU_REDUCED = 90,
+  /* probes for a larger path MTU sent (RFC 4821) */
+  MPTCP_WASM_COUNTER_MTU_PROBES = 91,
   /* losses that were none, by timestamp, DSACK or F-RTO: what they did was taken back */
   MPTCP_WASM_COUNTER_SPURIOUS = 89,
   /* as the kernel's MPTcpExtMPCapableSYNRX */

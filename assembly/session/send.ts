@@ -25,6 +25,7 @@ import { linkAt } from '../state/link';
 import { canCarryData, Subflow, unsentBytes } from '../state/subflow';
 import { closeSending } from '../tcp/close';
 import { dssChecksum } from '../tcp/options-out';
+import { pathMtuMapped, pathMtuWanted } from '../tcp/path-mtu';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { sumOddPiece } from '../wire/checksum';
 import { sendBufferTune } from './autotune';
@@ -281,7 +282,12 @@ function push(connection: Connection): void {
     if (subflow.outstanding == 0 && unsentBytes(subflow) == 0) congestionIdle(subflow);
     const available = <u32>min<u64>(edge - connection.sndNxt, <u64>config(CONFIG_MAP_BYTES));
     let length = min<u32>(available, subflowRoom(subflow));
-    if (length > subflow.mss) {
+    const probe = subflow.mtuProbeAt != 0 ? pathMtuWanted(subflow, edge - connection.sndNxt) : 0;
+    if (probe != 0) {
+      // RFC 4821 section 7.4: the congestion window must have room for all of the probe.
+      if (length < probe) break;
+      length = probe;
+    } else if (length > subflow.mss) {
       // Whole segments, unless these are the last bytes there are.
       if (length < available || connection.sndNxt + length != connection.sndEnd) length -= length % subflow.mss;
     } else if (length < subflow.mss) {
@@ -295,6 +301,7 @@ function push(connection: Connection): void {
     const map = mapTake(connection.sndNxt, length, connection.nxtPage, connection.nxtOffset);
     if (map == 0) break;
     assign(connection, subflow, changetype<DataMap>(map));
+    if (probe != 0) pathMtuMapped(subflow);
     connection.sndNxt += length;
     connection.bytesSent += length;
     advanceNext(connection, length);

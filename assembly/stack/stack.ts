@@ -33,6 +33,7 @@ import { challengesOpen } from '../tcp/challenge';
 import { cookiesOpen } from '../tcp/cookies';
 import { flowsOpen } from '../tcp/flows';
 import { identityOpen } from '../tcp/identity';
+import { mtuCacheOpen } from '../tcp/mtu-cache';
 import { packetsOutOpen } from '../tcp/packet-out';
 import { portsOpen } from '../tcp/ports';
 import { ingestOpen } from './ingest';
@@ -79,6 +80,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   identityOpen();
   challengesOpen();
   cookiesOpen();
+  mtuCacheOpen();
   portsOpen();
   tokensOpen(bytes);
   const directory = <u32>(bytes / <usize>PAGE_BYTES);

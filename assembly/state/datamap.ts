@@ -49,6 +49,8 @@ export class SentSegment {
 export const SEGMENT_SACKED: u32 = 1;
 export const SEGMENT_LOST: u32 = 2;
 export const SEGMENT_FIN: u32 = 4;
+/** A probe for a larger path MTU. */
+export const SEGMENT_MTU_PROBE: u32 = 16;
 /** It is in the list by time. */
 export const SEGMENT_TIMED: u32 = 8;
 

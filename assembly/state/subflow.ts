@@ -111,6 +111,19 @@ export class Subflow {
   sndWl2: u32;
   sndWindowMax: u32;
   mss: u32;
+  /** Largest segment the peer takes, by its option; bytes that options take from every segment with data. */
+  peerMss: u16;
+  mssOptions: u8;
+  /** MTU_PROBE_ value: what became of the probe for a larger packet. */
+  mtuProbe: u8;
+  /** Bytes of the largest packet the path takes, and of the largest that is not known to be too large. */
+  mtu: u32;
+  mtuBound: u32;
+  /** Bytes of the packet of the last probe, and the sequence number behind it. */
+  mtuProbeSize: u32;
+  mtuProbeEnd: u32;
+  /** From when on a larger packet is to be tried, µs; 0 for never. */
+  mtuProbeAt: i64;
   mapHead: usize;
   mapTail: usize;
   /** The map that holds sndNxt. */
@@ -263,6 +276,12 @@ export const LOSS_TIMEOUT: u8 = 2;
 export const PROBE_NONE: u8 = 0;
 export const PROBE_NEW: u8 = 1;
 export const PROBE_AGAIN: u8 = 2;
+
+/** Subflow.mtuProbe: there is none; one waits to be sent, is on its way, was lost. */
+export const MTU_PROBE_NONE: u8 = 0;
+export const MTU_PROBE_MAPPED: u8 = 3;
+export const MTU_PROBE_SENT: u8 = 1;
+export const MTU_PROBE_LOST: u8 = 2;
 
 /** Subflow.frto: off; the first lost segment was sent again; new bytes were sent after its acknowledgment. */
 export const FRTO_OFF: u8 = 0;

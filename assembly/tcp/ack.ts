@@ -1,11 +1,21 @@
 import { seqLe, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { DataMap, mapFree, SEGMENT_FIN, SEGMENT_SACKED, SentSegment } from '../state/datamap';
-import { FRTO_OFF, inFlight, LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT, PROBE_NONE, Subflow } from '../state/subflow';
+import {
+  FRTO_OFF,
+  inFlight,
+  LOSS_OPEN,
+  LOSS_RECOVERY,
+  LOSS_TIMEOUT,
+  MTU_PROBE_SENT,
+  PROBE_NONE,
+  Subflow,
+} from '../state/subflow';
 import { OPTION_SACK, options, sackLeft, sackRight } from '../wire/options';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
 import { timeoutWasSpurious } from './frto';
 import { detectLoss, firstIsLost, rackDelivered, rackRepeated, recoveryPassed } from './loss';
+import { pathMtuProved } from './path-mtu';
 import { rttSample, rttSampleForget } from './rtt';
 import { markSacked, sentRemoveFirst, sentSplit, sentTrim } from './sent';
 import { SIGNAL_ACKED, SIGNAL_DELIVERED, SIGNAL_RECOVERED, SIGNAL_SPURIOUS } from './signals';
@@ -103,6 +113,7 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
     if (subflow.dupAcks == 3 && subflow.recovery == LOSS_OPEN) signals |= firstIsLost(subflow);
   }
   if (subflow.tailProbe != PROBE_NONE) signals |= tailProbeAcknowledged(subflow, ack, newlyAcked > 0, repeated > 0);
+  if (subflow.mtuProbe == MTU_PROBE_SENT && seqLe(subflow.mtuProbeEnd, ack)) pathMtuProved(subflow);
   if (newlyAcked > 0 || sacked) {
     // Without SACK the time of what was delivered says nothing of what was sent before it.
     if (subflow.sack != 0) signals |= detectLoss(subflow);

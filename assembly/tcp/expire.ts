@@ -4,6 +4,7 @@ import { config } from '../state/config';
 import { ACK_DELAYED, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
 import { synExhausted } from './handshake';
 import { detectLoss, retransmissionTimeout } from './loss';
+import { pathMtuTimeout } from './path-mtu';
 import { ackNow, readyAdd } from './ready';
 import { currentRto } from './rtt';
 import { SIGNAL_CLOSED, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT } from './signals';
@@ -73,6 +74,7 @@ function expireRto(subflow: Subflow): u32 {
     return SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
   }
   const signals = retransmissionTimeout(subflow);
+  pathMtuTimeout(subflow);
   // RFC 6298 section 5.6; it is armed even if the retransmission itself has to wait.
   subflow.rtoAt = now() + currentRto(subflow);
   readyAdd(subflow);

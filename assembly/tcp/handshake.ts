@@ -18,6 +18,7 @@ import { OPTION_MSS, OPTION_SACK_PERMITTED, OPTION_TIMESTAMPS, OPTION_WINDOW_SCA
 import { segment, TCP_FLAG_SYN } from '../wire/segment';
 import { flowInsert } from './flows';
 import { identityGive, issSet } from './identity';
+import { pathMss } from './path-mtu';
 import { readyAdd } from './ready';
 import { rttOpen } from './rtt';
 import { timersArm } from './timers';
@@ -51,7 +52,8 @@ export function subflowCreate(
   subflow.remotePort = <u16>remotePort;
   subflow.rstReason = RST_PLAIN;
   identityGive(subflow);
-  subflow.mss = ownMss(subflow);
+  subflow.peerMss = 65535;
+  pathMss(subflow);
   subflow.timestamps = <u8>config(CONFIG_TIMESTAMPS);
   subflow.sack = <u8>config(CONFIG_SACK);
   subflow.rcvShift = <u8>windowShift();
@@ -115,12 +117,12 @@ export function openByCookie(subflow: Subflow, iss: u32): void {
 export function takeSynOptions(subflow: Subflow): void {
   // RFC 9293 section 3.7.1: without the option the peer takes 536 bytes (IPv4) or 1,220 (IPv6).
   const v4 = isMapped(subflow.remoteHi, subflow.remoteLo);
-  let peerMss: u32 = v4 ? 536 : 1220;
-  if ((options.present & OPTION_MSS) != 0) peerMss = max<u32>(options.mss, 64);
+  subflow.peerMss = v4 ? 536 : 1220;
+  if ((options.present & OPTION_MSS) != 0) subflow.peerMss = <u16>max<u32>(options.mss, 64);
   // RFC 6691: the option does not count options, segments do.
   if ((options.present & OPTION_TIMESTAMPS) == 0) subflow.timestamps = 0;
-  const room = min<u32>(ownMss(subflow), peerMss);
-  subflow.mss = max<u32>(room - (subflow.timestamps != 0 ? 12 : 0), 48);
+  subflow.mssOptions = subflow.timestamps != 0 ? 12 : 0;
+  pathMss(subflow);
   // RFC 7323 section 4.3: what this side acknowledges first is the SYN.
   subflow.lastAckSent = subflow.rcvNxt;
   if (subflow.timestamps != 0) {
@@ -140,7 +142,8 @@ export function takeSynOptions(subflow: Subflow): void {
 
 /** Data segments of a Multipath TCP subflow also carry a DSS option of up to 28 bytes. */
 export function reserveDss(subflow: Subflow): void {
-  subflow.mss = max<u32>(subflow.mss > 28 ? subflow.mss - 28 : 0, 48);
+  subflow.mssOptions += 28;
+  pathMss(subflow);
   subflow.cwnd = <u32>config(CONFIG_INITIAL_WINDOW) * subflow.mss;
 }
 

@@ -1,6 +1,7 @@
 import { ERR_REFUSED, ERR_UNREACHABLE, TCP_SYN_RECEIVED, TCP_SYN_SENT } from '../abi';
 import { Subflow } from '../state/subflow';
 import { ICMP_HARD, ICMP_TOO_BIG, icmpError } from '../wire/icmp-error';
+import { pathMtuReported } from './path-mtu';
 import { SIGNAL_CLOSED, SIGNAL_STRAY } from './signals';
 
 /**
@@ -13,7 +14,10 @@ export function tcpIcmpError(subflow: Subflow): u32 {
   const flight: u32 = opening ? (subflow.synTries > 0 ? 1 : 0) : subflow.sndNxt - subflow.sndUna;
   const probe = subflow.probes != 0 && icmpError.seq == subflow.sndUna - 1;
   if (icmpError.seq - subflow.sndUna >= flight && !probe) return SIGNAL_STRAY;
-  if (icmpError.kind == ICMP_TOO_BIG) return 0;
+  if (icmpError.kind == ICMP_TOO_BIG) {
+    if (!opening) pathMtuReported(subflow, icmpError.mtu);
+    return 0;
+  }
   // RFC 1122 section 4.2.3.9: a soft error is told when the connection fails later, by itself it ends nothing.
   const hard = icmpError.kind == ICMP_HARD;
   subflow.softError = <u8>-(hard ? ERR_REFUSED : ERR_UNREACHABLE);

@@ -2,7 +2,7 @@ import { COUNTER_FAST_RETRANSMITS, COUNTER_TIMEOUTS } from '../abi';
 import { seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { count } from '../state/counters';
-import { SEGMENT_SACKED, SentSegment } from '../state/datamap';
+import { SEGMENT_MTU_PROBE, SEGMENT_SACKED, SentSegment } from '../state/datamap';
 import { LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT, PROBE_NONE, Subflow } from '../state/subflow';
 import { options } from '../wire/options';
 import { frtoTimeout } from './frto';
@@ -54,8 +54,9 @@ export function detectLoss(subflow: Subflow): u32 {
       subflow.rackAt = now() + remaining;
       break;
     }
+    // RFC 4821 section 7.6.1: that a probe is lost tells of the path's size, not of congestion.
+    if ((sent.flags & SEGMENT_MTU_PROBE) == 0) marked = true;
     markLost(subflow, sent);
-    marked = true;
   }
   return marked ? enterRecovery(subflow) : 0;
 }

@@ -12,7 +12,7 @@ import {
 import { now } from '../state/clock';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
-import { DataMap, positionOffset, positionPage, SEGMENT_FIN, SentSegment } from '../state/datamap';
+import { DataMap, positionOffset, positionPage, SEGMENT_FIN, SEGMENT_MTU_PROBE, SentSegment } from '../state/datamap';
 import { linkAt } from '../state/link';
 import {
   ACK_NONE,
@@ -20,6 +20,7 @@ import {
   FRTO_NEW,
   inFlight,
   JOIN_WAIT_ACK,
+  MTU_PROBE_MAPPED,
   ownerOf,
   PROBE_NEW,
   PROBE_NONE,
@@ -32,6 +33,7 @@ import { synSent } from './handshake';
 import { ackOptions, dataOptions, resetOptions, signalDue, synOptions, thirdAckOptions } from './options-out';
 import { paceLimit, paceSent } from './pacing';
 import { finishPacket, tcpHeaderAt } from './packet-out';
+import { pathMtuProbeSent, pathMtuProbes } from './path-mtu';
 import { firstLost, sentAgain, sentAppend, sentSplit } from './sent';
 import { tailProbeSent } from './tail-probe';
 import { rtoArm, rtoStart } from './timers';
@@ -54,6 +56,8 @@ const LARGE_SEGMENT: u32 = 65400;
 
 /** Bytes that nextAction() found may go out when it said OUT_DATA. */
 let allowed: u32 = 0;
+/** They are a probe for a larger path MTU. */
+let probing = false;
 
 /** Builds the next segment of a subflow in a descriptor. Returns false when it has nothing to send now. */
 export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
@@ -68,7 +72,7 @@ export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
       break;
     case OUT_RETRANSMIT:
       if (connection === null) return false;
-      sendAgain(subflow, connection, descriptor);
+      if (!sendAgain(subflow, connection, descriptor)) return false;
       break;
     case OUT_DATA:
       if (connection === null || !sendData(subflow, connection, descriptor)) return false;
@@ -102,6 +106,7 @@ export function hasOutput(subflow: Subflow): bool {
 
 /** The one decision of what goes out now. What it waits for (ACKs, deadlines) makes the subflow ready again. */
 function nextAction(subflow: Subflow): i32 {
+  probing = false;
   if (subflow.rstDue != 0) return OUT_RST;
   const state = subflow.state;
   if (state == TCP_SYN_SENT || state == TCP_SYN_RECEIVED) {
@@ -160,6 +165,12 @@ function sendable(subflow: Subflow): u32 {
     length = window;
   }
   if (flight != 0 && flight + length > subflow.cwnd) return 0;
+  if (subflow.mtuProbe == MTU_PROBE_MAPPED && pathMtuProbes(subflow, left)) {
+    // Segments of the usual size would take every room before it is enough for a larger one.
+    if (window < left || (flight != 0 && flight + left > subflow.cwnd)) return 0;
+    probing = true;
+    return left;
+  }
   if (!large || left <= subflow.mss) return length;
   // A link that cuts segments gets as many whole ones as fit.
   let room = min<u32>(min<u32>(window, left), LARGE_SEGMENT);
@@ -174,7 +185,9 @@ function sendData(subflow: Subflow, connection: Connection, descriptor: usize): 
   const map = changetype<DataMap>(subflow.mapNext);
   const seq = subflow.sndNxt;
   const length = allowed;
-  if (sentAppend(subflow, seq, length, changetype<usize>(map), 0) == 0) return false;
+  const flags = probing ? SEGMENT_MTU_PROBE : 0;
+  if (sentAppend(subflow, seq, length, changetype<usize>(map), flags) == 0) return false;
+  if (probing) pathMtuProbeSent(subflow);
   emitData(subflow, connection, descriptor, map, seq, length);
   subflow.sndNxt += length;
   if (subflow.sndNxt == map.seq + map.length) subflow.mapNext = map.next;
@@ -203,14 +216,21 @@ function sendTail(subflow: Subflow, connection: Connection, descriptor: usize): 
   return true;
 }
 
-function sendAgain(subflow: Subflow, connection: Connection, descriptor: usize): void {
+function sendAgain(subflow: Subflow, connection: Connection, descriptor: usize): bool {
   const sent = changetype<SentSegment>(firstLost(subflow));
   const flight = inFlight(subflow);
   const room = max<u32>(subflow.cwnd > flight ? subflow.cwnd - flight : 0, subflow.mss);
-  // A large segment goes again in pieces as they fit; without memory for a piece it goes whole.
-  if (sent.length > room) sentSplit(subflow, sent, room - (room % subflow.mss));
+  // A link that does not cut segments gets none that is larger than the path takes now.
+  const large = (linkAt(subflow.link).flags & LINK_SEGMENTATION) != 0;
+  if (sent.length > subflow.mss && !large) {
+    if (!sentSplit(subflow, sent, subflow.mss)) return false;
+  } else if (sent.length > room) {
+    // Elsewhere it goes again in pieces as they fit; without memory for a piece it goes whole.
+    sentSplit(subflow, sent, room - (room % subflow.mss));
+  }
   undoSentAgain(subflow, sent);
   emitAgain(subflow, connection, descriptor, sent);
+  return true;
 }
 
 function emitAgain(subflow: Subflow, connection: Connection, descriptor: usize, sent: SentSegment): void {
@@ -247,7 +267,7 @@ function emitData(
     positionPage(map.page, at),
     positionOffset(at),
     length,
-    length > subflow.mss ? subflow.mss : 0,
+    length > subflow.mss && !probing ? subflow.mss : 0,
   );
   // SACK blocks, DATA_FIN and address signals need a segment of their own.
   const multipath = connection.multipath != 0;

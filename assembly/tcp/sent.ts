@@ -1,8 +1,16 @@
 import { poolFree, poolTake } from '../memory/pool';
 import { seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
-import { SEGMENT_FIN, SEGMENT_LOST, SEGMENT_SACKED, SEGMENT_TIMED, SentSegment, segmentPool } from '../state/datamap';
-import { Subflow } from '../state/subflow';
+import {
+  SEGMENT_FIN,
+  SEGMENT_LOST,
+  SEGMENT_MTU_PROBE,
+  SEGMENT_SACKED,
+  SEGMENT_TIMED,
+  SentSegment,
+  segmentPool,
+} from '../state/datamap';
+import { MTU_PROBE_LOST, MTU_PROBE_SENT, Subflow } from '../state/subflow';
 
 /**
  * The record of segments in flight: one list in sequence order, and through the same objects one of those not sacked,
@@ -60,6 +68,10 @@ export function markSacked(subflow: Subflow, sent: SentSegment): void {
 export function markLost(subflow: Subflow, sent: SentSegment): void {
   if ((sent.flags & (SEGMENT_LOST | SEGMENT_SACKED)) != 0) return;
   if ((sent.flags & SEGMENT_TIMED) != 0) timeRemove(subflow, sent);
+  if ((sent.flags & SEGMENT_MTU_PROBE) != 0) {
+    sent.flags &= ~SEGMENT_MTU_PROBE;
+    if (subflow.mtuProbe == MTU_PROBE_SENT) subflow.mtuProbe = MTU_PROBE_LOST;
+  }
   sent.flags |= SEGMENT_LOST;
   subflow.lostBytes += sent.length;
   if (subflow.lostHint == 0 || seqLt(sent.seq, changetype<SentSegment>(subflow.lostHint).seq))

@@ -4,7 +4,7 @@ import { type PcapngWriter, tap } from '../link/pcapng.js';
 import { Stack, type StackOptions } from '../net/stack.js';
 import { SimClock } from './clock.js';
 import { Random } from './random.js';
-import { Router } from './router.js';
+import { Router, type RouterOptions } from './router.js';
 import { PERFECT, requireCharacteristics, Wire, type WireCharacteristics, WireDirection, WireLink } from './wire.js';
 
 /** Options of a simulated network. */
@@ -95,8 +95,9 @@ export class Network {
     return stack;
   }
 
-  router(name: string): Router {
-    return new Router(name);
+  /** Adds a router. @throws MptcpError EINVAL for an address that is none. */
+  router(name: string, options: RouterOptions = {}): Router {
+    return new Router(name, options);
   }
 
   /** Adds a wire between two hosts or routers. @throws MptcpError as {@link Stack.addLink} does. */

@@ -1,8 +1,18 @@
-import { formatAddress, type Prefix, requirePrefix } from '../address.js';
+import { type Address, formatAddress, type Prefix, requireAddress, requirePrefix } from '../address.js';
+import { packetTooBig } from './icmp.js';
 import type { WireDirection } from './wire.js';
 
 interface Route extends Prefix {
   readonly out: WireDirection;
+}
+
+/** Options of a router. */
+export interface RouterOptions {
+  /**
+   * Its own addresses, at most one of each family: from them it tells a sender that a packet is too large for the next
+   * wire (RFC 1191, RFC 8201). Without one it is silent.
+   */
+  readonly addresses?: readonly string[];
 }
 
 /** Forwards IP packets between wires by the longest prefix of their destination. */
@@ -10,11 +20,14 @@ export class Router {
   readonly name: string;
   /** Packets with no route, and packets whose hop limit ran out. */
   dropped = 0;
+  readonly #addresses: readonly Address[];
   readonly #routes: Route[] = [];
   readonly #known = new Map<string, WireDirection | undefined>();
 
-  constructor(name: string) {
+  /** @throws MptcpError EINVAL for an address that is none. */
+  constructor(name: string, options: RouterOptions = {}) {
     this.name = name;
+    this.#addresses = (options.addresses ?? []).map((address) => requireAddress(address, 'router'));
   }
 
   /** Leads a prefix, `10.0.1.0/24`, by a wire. @throws MptcpError EINVAL. */
@@ -31,7 +44,13 @@ export class Router {
       this.dropped++;
       return;
     }
+    if (bytes.length > out.characteristics.largest) this.#answerTooBig(bytes, out.characteristics.largest);
     out.send(bytes.length, (target) => target.set(bytes));
+  }
+
+  #answerTooBig(bytes: Uint8Array, mtu: number): void {
+    const own = this.#addresses.find((address) => isV4(address) === ((bytes[0] ?? 0) >> 4 === 4));
+    if (own !== undefined) this.forward(packetTooBig(bytes, own, mtu));
   }
 
   #lookup(bytes: Uint8Array): WireDirection | undefined {
@@ -53,6 +72,10 @@ export class Router {
     }
     return this.#known.get(key);
   }
+}
+
+function isV4({ hi, lo }: Address): boolean {
+  return hi === 0n && lo >> 32n === 0xffffn;
 }
 
 function matches(route: Route, hi: bigint, lo: bigint): boolean {

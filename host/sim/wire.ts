@@ -1,6 +1,7 @@
 import { MptcpError } from '../error.js';
 import type { Link, LinkPort, OutgoingPacket } from '../link/link.js';
 import type { SimClock } from './clock.js';
+import { markCongestion } from './ecn.js';
 import type { Random } from './random.js';
 
 /** How one direction of a wire treats packets. All can be changed while it runs. */
@@ -13,6 +14,10 @@ export interface WireCharacteristics {
   readonly jitter: number;
   /** Bytes that may wait for the rate; further packets are dropped. */
   readonly queue: number;
+  /** Packets that find so many bytes waiting are marked "congestion experienced" if they can be (RFC 3168). */
+  readonly mark: number;
+  /** Bytes of the largest packet that passes; larger ones vanish. */
+  readonly largest: number;
   /** Probability that a packet is lost. */
   readonly loss: number;
   /** Probability that a packet is held back by `reorderDelay`, so that later ones overtake it. */
@@ -29,6 +34,8 @@ export const PERFECT: WireCharacteristics = {
   delay: 0,
   jitter: 0,
   queue: 1 << 20,
+  mark: Number.POSITIVE_INFINITY,
+  largest: Number.POSITIVE_INFINITY,
   loss: 0,
   reorder: 0,
   reorderDelay: 2000,
@@ -40,6 +47,8 @@ export interface DirectionStatistics {
   readonly packets: number;
   readonly bytes: number;
   readonly droppedByQueue: number;
+  readonly marked: number;
+  readonly tooLarge: number;
   readonly lost: number;
   readonly cut: number;
   readonly reordered: number;
@@ -70,7 +79,17 @@ export class WireDirection {
   #freeAt = 0;
   #lastArrival = 0;
   #cut = false;
-  readonly #statistics = { packets: 0, bytes: 0, droppedByQueue: 0, lost: 0, cut: 0, reordered: 0, duplicated: 0 };
+  readonly #statistics = {
+    packets: 0,
+    bytes: 0,
+    droppedByQueue: 0,
+    marked: 0,
+    tooLarge: 0,
+    lost: 0,
+    cut: 0,
+    reordered: 0,
+    duplicated: 0,
+  };
   readonly #spare: Uint8Array[] = [];
 
   constructor(clock: SimClock, random: Random, characteristics: WireCharacteristics) {
@@ -107,12 +126,18 @@ export class WireDirection {
       this.#statistics.cut++;
       return true;
     }
+    if (length > this.#characteristics.largest) {
+      this.#statistics.tooLarge++;
+      return true;
+    }
     if (this.#queuedBytes > 0 && this.#queuedBytes + length > this.#characteristics.queue) {
       this.#statistics.droppedByQueue++;
       return false;
     }
     const packet = this.#take(length);
     copy(packet.bytes);
+    const congested = this.#queuedBytes > this.#characteristics.mark;
+    if (congested && markCongestion(packet.bytes.subarray(0, length))) this.#statistics.marked++;
     this.#queue.push(packet);
     this.#queuedBytes += length;
     if (!this.#busy) this.#serialize(Math.max(this.#clock.now(), this.#freeAt));
@@ -281,7 +306,7 @@ export function requireCharacteristics(characteristics: WireCharacteristics): Wi
   };
   for (const name of ['loss', 'reorder', 'duplicate'] as const) check(name, 1, 'a probability from 0 to 1');
   for (const name of ['delay', 'jitter', 'reorderDelay'] as const) check(name, 1e12, 'µs from 0 on');
-  check('queue', Number.POSITIVE_INFINITY, 'bytes from 0 on');
+  for (const name of ['queue', 'mark', 'largest'] as const) check(name, Number.POSITIVE_INFINITY, 'bytes from 0 on');
   check('rate', Number.POSITIVE_INFINITY, 'bytes per second from 0 on');
   if (characteristics.rate === 0) {
     throw new MptcpError('EINVAL', 'wire', { detail: 'rate is 0; to stop a wire, cut() it or set up to false' });
