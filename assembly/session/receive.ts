@@ -93,6 +93,7 @@ export function takeData(subflow: Subflow): u32 {
   let signals: u32 = 0;
   const fin = (segment.flags & TCP_FLAG_FIN) != 0;
   const before = connection.rcvNxt;
+  if (subflow.finKnown != 0) cutBehindFin(subflow);
   if (segment.payloadLength > 0) {
     const expected = subflow.rcvNxt;
     const inOrder = seqLe(segment.seq, expected) && subflowRanges(subflow).count == 0;
@@ -101,7 +102,7 @@ export function takeData(subflow: Subflow): u32 {
     receiveRttSample(subflow);
     connection.lastReceived = changetype<usize>(subflow);
   }
-  if (fin) {
+  if (fin && subflow.finKnown == 0) {
     subflow.finKnown = 1;
     subflow.finSeq = segment.seq + segment.payloadLength;
   }
@@ -116,6 +117,13 @@ export function takeData(subflow: Subflow): u32 {
   settleEnd(connection);
   if (connection.rcvNxt != before) eventRaise(connection, EVENT_READABLE);
   return signals;
+}
+
+/** RFC 9293 section 3.10.7.4: nothing follows a FIN. */
+function cutBehindFin(subflow: Subflow): void {
+  const left = subflow.finSeq - segment.seq;
+  if (<i32>left < 0) segment.payloadLength = 0;
+  else if (left < segment.payloadLength) segment.payloadLength = left;
 }
 
 /** The peer ends its stream at a data sequence number (DATA_FIN, or FIN of plain TCP). */

@@ -14,6 +14,8 @@ export interface TcpPacket {
   readonly window: number;
   readonly options: TcpOptions;
   readonly data: Uint8Array;
+  /** The urgent pointer, 0 unless given; only written. */
+  readonly urgent?: number;
 }
 
 const FLAGS = 'FSRPAU';
@@ -71,7 +73,8 @@ export function writeTcp(packet: TcpPacket): Uint8Array {
     (5 + options.length / 4) << 4,
     flags,
     ...u16(packet.window),
-    ...[0, 0, 0, 0],
+    ...[0, 0],
+    ...u16(packet.urgent ?? 0),
     ...options,
   ]);
   segment.set(packet.data, 20 + options.length);

@@ -74,6 +74,7 @@ export interface Said extends TcpOptions {
   ack?: number;
   window?: number;
   data?: string | Uint8Array;
+  urgent?: number;
 }
 
 type Part<T> = T extends unknown ? Partial<T> : never;
@@ -407,7 +408,7 @@ export class Peer {
 
   /** The segment as it goes onto the wire. */
   packet(flags: string, said: Said = {}): TcpPacket {
-    const { seq = 0, ack = 0, window = 65_535, data = '', ...options } = said;
+    const { seq = 0, ack = 0, window = 65_535, data = '', urgent = 0, ...options } = said;
     const echo = flags.includes('A') ? this.tsEcho : 0;
     if (this.ts && options.ts === undefined && !flags.includes('R')) options.ts = [this.tsNow(), echo];
     return {
@@ -420,6 +421,7 @@ export class Peer {
       flags: flags.replace('.', ''),
       window,
       options,
+      urgent,
       data: toBytes(data),
     };
   }
