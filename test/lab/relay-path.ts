@@ -1,0 +1,156 @@
+import { Random } from '../../host/sim/random.js';
+
+/** The way of a packet through the relay: from the left namespace to the right one, or back. */
+export type Way = 'right' | 'left';
+
+/** What one path of the relay does to packets. */
+export interface PathShape {
+  /** Mbit/s of IP packets, in each direction. */
+  readonly rate: number;
+  /** Round-trip time without queueing, ms: half of it in each direction. */
+  readonly rtt: number;
+  /** Bytes that may wait for the rate; further packets are dropped. */
+  readonly queue: number;
+  /** Probability that a segment with data is lost. Paths of equal seed lose those of equal number. */
+  readonly loss: number;
+  readonly seed: number;
+}
+
+/** What became of the packets of a path. */
+export interface PathStatistics {
+  readonly forwarded: number;
+  readonly lost: number;
+  readonly droppedByQueue: number;
+  readonly cut: number;
+  /** The longest that a packet was delivered after its time, µs: what the relay adds of its own. */
+  readonly latest: number;
+}
+
+interface Packet {
+  readonly bytes: Uint8Array;
+  /** When the last bit has left the queue, and when it arrives, µs. */
+  readonly leaves: number;
+  readonly arrives: number;
+}
+
+/**
+ * One path: in each direction a drop-tail queue in front of a rate, then a delay. When a packet leaves follows from
+ * when it came, not from when a timer fires, so the rate is exact and a late timer delays one packet only.
+ */
+export class RelayPath {
+  cut = false;
+  readonly #shape: PathShape;
+  readonly #random: Random;
+  readonly #lines: Readonly<Record<Way, Line>>;
+  readonly #statistics = { forwarded: 0, lost: 0, droppedByQueue: 0, cut: 0, latest: 0 };
+
+  constructor(shape: PathShape) {
+    this.#shape = shape;
+    this.#random = new Random(shape.seed, 'relay');
+    const line = (): Line => new Line(shape.rate / 8, (shape.rtt / 2) * 1000, shape.queue);
+    this.#lines = { right: line(), left: line() };
+  }
+
+  get statistics(): PathStatistics {
+    return this.#statistics;
+  }
+
+  get shape(): PathShape {
+    return this.#shape;
+  }
+
+  /** Takes a packet that came at `now`, µs. The bytes are copied. */
+  take(way: Way, bytes: Uint8Array, now: number): void {
+    if (this.cut) this.#statistics.cut++;
+    else if (tcpPayload(bytes) > 0 && this.#random.chance(this.#shape.loss)) this.#statistics.lost++;
+    else if (!this.#lines[way].take(bytes, now)) this.#statistics.droppedByQueue++;
+  }
+
+  /** Delivers what has arrived at the end of a way by `now`; returns when the next packet will, Infinity for none. */
+  deliver(way: Way, now: number, write: (bytes: Uint8Array) => void): number {
+    const line = this.#lines[way];
+    for (;;) {
+      const packet = line.first();
+      if (packet === undefined) return Number.POSITIVE_INFINITY;
+      if (packet.arrives > now) return packet.arrives;
+      line.shift();
+      if (this.cut) {
+        this.#statistics.cut++;
+        continue;
+      }
+      this.#statistics.forwarded++;
+      this.#statistics.latest = Math.max(this.#statistics.latest, now - packet.arrives);
+      write(packet.bytes);
+    }
+  }
+}
+
+/** One direction: packets arrive in the order they came. */
+class Line {
+  #packets: Packet[] = [];
+  #first = 0;
+  /** The first packet that has not left the queue yet. */
+  #waiting = 0;
+  #waitingBytes = 0;
+  #freeAt = 0;
+
+  constructor(
+    /** Bytes in a µs. */
+    private readonly rate: number,
+    /** µs. */
+    private readonly delay: number,
+    private readonly queue: number,
+  ) {}
+
+  take(bytes: Uint8Array, now: number): boolean {
+    for (let next = this.#packets[this.#waiting]; next !== undefined && next.leaves <= now; ) {
+      this.#waitingBytes -= next.bytes.length;
+      next = this.#packets[++this.#waiting];
+    }
+    if (this.#waitingBytes > 0 && this.#waitingBytes + bytes.length > this.queue) return false;
+    this.#freeAt = Math.max(this.#freeAt, now) + bytes.length / this.rate;
+    this.#packets.push({ bytes: bytes.slice(), leaves: this.#freeAt, arrives: this.#freeAt + this.delay });
+    this.#waitingBytes += bytes.length;
+    return true;
+  }
+
+  first(): Packet | undefined {
+    return this.#packets[this.#first];
+  }
+
+  shift(): void {
+    const packet = this.#packets[this.#first++];
+    // It arrived, so it has left the queue, though nobody came since to notice.
+    if (packet !== undefined && this.#waiting < this.#first) {
+      this.#waiting = this.#first;
+      this.#waitingBytes -= packet.bytes.length;
+    }
+    if (this.#first < 64 || this.#first * 2 < this.#packets.length) return;
+    this.#packets = this.#packets.slice(this.#first);
+    this.#waiting -= this.#first;
+    this.#first = 0;
+  }
+}
+
+const IPV4_TCP = 6;
+
+/** Ports of a TCP segment in an IPv4 packet; undefined for anything else. */
+export function tcpPorts(bytes: Uint8Array): { source: number; destination: number } | undefined {
+  const at = tcpHeader(bytes);
+  if (at === undefined) return undefined;
+  const word = (offset: number): number => ((bytes[at + offset] ?? 0) << 8) | (bytes[at + offset + 1] ?? 0);
+  return { source: word(0), destination: word(2) };
+}
+
+/** Bytes of data in an IPv4 packet with a TCP segment; 0 for anything else. */
+export function tcpPayload(bytes: Uint8Array): number {
+  const at = tcpHeader(bytes);
+  if (at === undefined) return 0;
+  return Math.max(0, bytes.length - at - ((bytes[at + 12] ?? 0) >> 4) * 4);
+}
+
+function tcpHeader(bytes: Uint8Array): number | undefined {
+  const first = bytes[0] ?? 0;
+  const at = (first & 15) * 4;
+  return first >> 4 === 4 && bytes[9] === IPV4_TCP && bytes.length >= at + 20 ? at : undefined;
+}
