@@ -7,6 +7,7 @@ import type { NetworkNamespace } from '../../host/netns.js';
 import { Stack } from '../../host/node.js';
 import { createNamespace, labProgram, removeNamespace } from './laboratory.js';
 import { Program } from './programs.js';
+import { runAhead } from './real-time.js';
 import { Relay, type RelayReport } from './relay.js';
 import type { PathShape } from './relay-path.js';
 
@@ -26,13 +27,14 @@ export interface RunPlan {
   readonly paths: readonly PathShape[];
   readonly flows: readonly FlowPlan[];
   readonly seconds: number;
-  /** What happens meanwhile; `since` are the seconds from the beginning. */
-  readonly meanwhile?: (relay: Relay, since: () => number) => Promise<void>;
+  /** What happens meanwhile; `wait` resolves so many seconds after the beginning. */
+  readonly meanwhile?: (relay: Relay, wait: (seconds: number) => Promise<void>) => Promise<void>;
 }
 
 /** What became of one flow. */
 export interface FlowResult {
   readonly flow: FlowPlan;
+  readonly seconds: number;
   readonly received: Received;
   /** What our stack said of it in the end; undefined for flows between kernels. */
   readonly info: SubflowInfo | undefined;
@@ -47,6 +49,7 @@ const PORT = 5000;
 const LEFT = '10.98.0.1';
 const RIGHT = '10.98.0.2';
 const OURS = '10.98.1.2';
+const STACK_PRIORITY = 10;
 const MEMORY = 256 << 20;
 const PIECE = Buffer.alloc(1 << 16);
 /** Time for programs to start, s. */
@@ -167,10 +170,13 @@ async function measure(plan: RunPlan, { left, right, relay, stack, programs }: B
   const client = kernel(left, false);
   await client.says('listening');
   if (monotonic() > start) throw new Error(`the programs of the laboratory took more than ${LEAD} s to start`);
-  await sleep((start - monotonic()) * 1000);
+  await until(start);
   const ours = plan.flows.map((flow, id) => (flow.pairing === 'kernel' ? undefined : new OwnFlow(stack, flow, id)));
-  await plan.meanwhile?.(relay, () => monotonic() - start);
-  await sleep(Math.max(0, end - monotonic()) * 1000);
+  // A kernel works while programs wait; on a busy machine our stack, a program, must not be the one that waits.
+  runAhead(STACK_PRIORITY);
+  await plan.meanwhile?.(relay, (seconds) => until(start + seconds));
+  await until(end);
+  runAhead(0);
   const infos = ours.map((flow) => flow?.end());
   await client.finish();
   const slots = JSON.parse((await server.finish()).split('\n').find((line) => line.startsWith('{')) ?? '{}') as Record<
@@ -180,17 +186,19 @@ async function measure(plan: RunPlan, { left, right, relay, stack, programs }: B
   return plan.flows.map((flow, id) => {
     const told = Object.entries(slots[id] ?? {}).map(([slot, bytes]) => [Number(slot), bytes] as const);
     const counted = flow.pairing === 'weReceive' ? (ours[id]?.slots ?? new Map()) : new Map(told);
-    return { flow, received: new Received(counted, start), info: infos[id] };
+    return { flow, seconds: plan.seconds, received: new Received(counted, start), info: infos[id] };
   });
 }
 
 /** A flow one end of which is our stack. */
 class OwnFlow {
   readonly slots = new Map<number, number>();
+  readonly #controller: CongestionName;
   readonly #socket: Socket;
   #error: Error | undefined;
 
   constructor(stack: Stack, { pairing, controller }: FlowPlan, id: number) {
+    this.#controller = controller;
     stack.set('congestion', controller);
     this.#socket = stack.connect({ host: RIGHT, port: PORT + id, mptcp: false });
     this.#socket.on('error', (error) => {
@@ -213,10 +221,18 @@ class OwnFlow {
   /** Ends it by a reset. @throws Error when it had ended before. */
   end(): SubflowInfo | undefined {
     if (this.#error !== undefined) throw this.#error;
-    const info = this.#socket.info()?.subflows[0];
+    const info = this.#socket.info();
+    if (info !== undefined && info.congestion !== this.#controller) {
+      throw new Error(`a flow ran with ${info.congestion} and not with ${this.#controller}`);
+    }
     this.#socket.destroy();
-    return info;
+    return info?.subflows[0];
   }
+}
+
+/** Resolves at a time of {@link monotonic}. */
+async function until(time: number): Promise<void> {
+  await sleep(Math.max(0, time - monotonic()) * 1000);
 }
 
 /** The clock that `time.monotonic()` of Python reads, s. */

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openTun } from '../../host/link/tun.js';
 import { linuxSystem, type TunSystem } from '../../host/link/tun-libc.js';
+import { runAhead } from './real-time.js';
 import { CONTROL_STOP, type RelayPlan, type RelayReport } from './relay.js';
 import { RelayPath, tcpPorts, type Way } from './relay-path.js';
 
@@ -15,6 +16,8 @@ const BATCH = 64;
 /** The longest sleep, µs: orders of the main thread wait no longer. */
 const SLEEP_MOST = 5000;
 const POLLIN = 1;
+/** Above that of the stack that is measured. */
+const RELAY_PRIORITY = 20;
 const PACKET_BYTES = 65536;
 
 interface Device {
@@ -34,6 +37,7 @@ const right = open(plan.right.netns, plan.right.address, 'left');
 const devices: readonly Device[] = [left, right];
 let strangers = 0;
 
+runAhead(RELAY_PRIORITY);
 parentPort?.postMessage('ready');
 run();
 for (const { descriptor } of devices) system.close(descriptor);

@@ -3,7 +3,10 @@ export interface Scenario {
   readonly name: string;
   /** What is done and what must hold, in one line. */
   readonly description: string;
-  run(checks: Checks): Promise<Figures>;
+  /** Takes no longer, ms; default 120 s. */
+  readonly deadline?: number;
+  /** @param full measure all there is, not a sample. */
+  run(checks: Checks, full: boolean): Promise<Figures>;
 }
 
 /** What a scenario measured; more figures than these may come with it. */

@@ -1,0 +1,230 @@
+import { jainIndex, median } from '../../bench/statistics.js';
+import type { CongestionName } from '../../host/abi.js';
+import { type FlowPlan, type Pairing, type RunPlan, type RunResult, runFlows } from './bottleneck-bed.js';
+import type { PathShape } from './relay-path.js';
+import type { Figures, Scenario } from './scenario.js';
+import { batches, type Cell, cellName, GRID, PAIRINGS, queueBytes, SAMPLE } from './tcp-cells.js';
+
+/** How long the flows of a cell send, s. */
+const SECONDS = 15;
+/** The least part of the kernel's goodput that ours may be. */
+const ENOUGH = 0.95;
+/** A relay that delivers later than this has measured a busy machine, ms … */
+const LATE_MOST = 40;
+/** … and is asked again so often. */
+const ATTEMPTS = 3;
+/** All cells of one controller take no longer, ms. */
+const FULL_DEADLINE = 900_000;
+
+/**
+ * Round-trip times, ms. The next try after a blackout comes when timeouts doubled several times say so, at once or
+ * seconds later, by the smallest difference of the first timeout: the median of many paths tells of the stack.
+ */
+const BLACKOUT_TIMES = Array.from({ length: 16 }, (_, index) => 8 * (index + 1));
+const BLACKOUT_RATE = 3;
+const BLACKOUT_FROM = 5;
+const BLACKOUT_SECONDS = 2;
+const BLACKOUT_END = 15;
+/** How much longer than the kernel's our recovery may take. */
+const SLOWER_MOST = 1.2;
+
+/** Bottlenecks that two flows share: rate in Mbit/s and round-trip time in ms. */
+const SHARED = [
+  [10, 20],
+  [10, 40],
+  [20, 20],
+] as const;
+/** When shares are counted, s: before that the flows find each other. */
+const FAIR_FROM = 10;
+const FAIR_END = 40;
+const FAIR = 0.95;
+
+const CONTROLLERS: readonly CongestionName[] = ['reno', 'cubic'];
+
+/** One figure as `--json` has it. */
+interface CellFigure {
+  readonly value: number;
+  readonly unit: string;
+  /** To the kernel's. */
+  readonly ratio: number;
+  readonly pass: boolean;
+  readonly [detail: string]: unknown;
+}
+
+export const tcpReno = goodputScenario('reno');
+export const tcpCubic = goodputScenario('cubic');
+
+function goodputScenario(controller: CongestionName): Scenario {
+  return {
+    name: `tcp-${controller}`,
+    description: `plain TCP with ${controller} through a relay with rate, delay and loss: ours has ${ENOUGH} of the kernel's goodput in each direction`,
+    deadline: FULL_DEADLINE,
+    async run(checks, full) {
+      const start = performance.now();
+      const rates = new Map<Cell, Record<Pairing, number[]>>();
+      let late = 0;
+      for (const batch of batches(controller, full ? GRID : SAMPLE)) {
+        const result = await runQuietly({ ...batch, seconds: SECONDS });
+        late = Math.max(late, latest(result));
+        for (const [index, { flow, received }] of result.flows.entries()) {
+          const cell = batch.cells[index] as Cell;
+          const known = rates.get(cell) ?? { weSend: [], weReceive: [], kernel: [] };
+          known[flow.pairing].push(received.rate(0, SECONDS));
+          rates.set(cell, known);
+        }
+      }
+      const cells: Record<string, CellFigure> = {};
+      for (const [cell, each] of rates) {
+        const name = cellName(controller, cell);
+        const figure = goodputFigure(each);
+        cells[name] = figure;
+        checks.that(figure.pass, `${name}: ${figure.value} Mbit/s are ${figure.ratio} of the kernel's`);
+      }
+      const most = Math.max(...Object.values(cells).map(({ value }) => value));
+      return { ...figuresOf(start, most), relayLateMs: rounded(late), cells };
+    },
+  };
+}
+
+/** The smaller of our two goodputs beside the kernel's, the seeds of a cell together. */
+function goodputFigure(rates: Readonly<Record<Pairing, readonly number[]>>): CellFigure {
+  const [weSend = 0, weReceive = 0, kernel = 0] = PAIRINGS.map((pairing) => mean(rates[pairing]));
+  const value = Math.min(weSend, weReceive);
+  const ratio = value / kernel;
+  const details = { weSend: rounded(weSend), weReceive: rounded(weReceive), kernel: rounded(kernel) };
+  return { value: rounded(value), unit: 'Mbit/s', ratio: rounded(ratio), pass: ratio >= ENOUGH, ...details };
+}
+
+export const tcpBlackout: Scenario = {
+  name: 'tcp-blackout',
+  description: `paths lose everything for ${BLACKOUT_SECONDS} s: ours goes on no later than ${SLOWER_MOST} times the kernel's time`,
+  async run(checks) {
+    const start = performance.now();
+    const paths: PathShape[] = [];
+    const flows: FlowPlan[] = [];
+    for (const controller of CONTROLLERS) {
+      for (const rtt of BLACKOUT_TIMES) {
+        for (const pairing of PAIRINGS) {
+          flows.push({ pairing, controller, path: paths.length });
+          paths.push({ rate: BLACKOUT_RATE, rtt, queue: queueBytes(BLACKOUT_RATE, rtt), loss: 0, seed: 1 });
+        }
+      }
+    }
+    let mended = 0;
+    const result = await runQuietly({
+      paths,
+      flows,
+      seconds: BLACKOUT_END,
+      async meanwhile(relay, wait) {
+        await wait(BLACKOUT_FROM);
+        for (const index of paths.keys()) relay.cut(index, true);
+        await wait(BLACKOUT_FROM + BLACKOUT_SECONDS);
+        for (const index of paths.keys()) relay.cut(index, false);
+        mended = BLACKOUT_FROM + BLACKOUT_SECONDS;
+      },
+    });
+    const cells: Record<string, CellFigure> = {};
+    for (const controller of CONTROLLERS) {
+      const stalls = (pairing: Pairing): number[] =>
+        result.flows
+          .filter(({ flow }) => flow.controller === controller && flow.pairing === pairing)
+          .map(({ received }) => Math.min(received.silence(mended), BLACKOUT_END - mended));
+      const [weSend = [], weReceive = [], kernel = []] = PAIRINGS.map(stalls);
+      const value = Math.max(median(weSend), median(weReceive));
+      const figure = {
+        value: rounded(value),
+        unit: 's',
+        ratio: rounded(value / median(kernel)),
+        pass: value <= median(kernel) * SLOWER_MOST,
+        weSend: weSend.map(rounded),
+        weReceive: weReceive.map(rounded),
+        kernel: kernel.map(rounded),
+      };
+      const name = `tcp/${controller}-blackout${BLACKOUT_SECONDS}s`;
+      cells[name] = figure;
+      checks.that(figure.pass, `${name}: ${figure.value} s are ${figure.ratio} of the kernel's time`);
+    }
+    return { ...figuresOf(start, goodputOfOurs(result)), relayLateMs: rounded(latest(result)), cells };
+  },
+};
+
+/** Who shares a bottleneck; the kernel beside itself is what can be expected. */
+const SHARING = {
+  'we-kernel': ['weSend', 'kernel'],
+  'we-we': ['weSend', 'weSend'],
+  'kernel-kernel': ['kernel', 'kernel'],
+} as const satisfies Record<string, readonly Pairing[]>;
+
+export const tcpFairness: Scenario = {
+  name: 'tcp-fairness',
+  description: `two flows with the same controller share a bottleneck, ours with the kernel's and with ours: Jain index ${FAIR}`,
+  async run(checks) {
+    const start = performance.now();
+    const cells: Record<string, CellFigure> = {};
+    const paths: PathShape[] = [];
+    const flows: FlowPlan[] = [];
+    const groups: { name: string; controller: CongestionName; path: number }[] = [];
+    for (const controller of CONTROLLERS) {
+      for (const [name, pairings] of Object.entries(SHARING)) {
+        for (const [rate, rtt] of SHARED) {
+          for (const pairing of pairings) flows.push({ pairing, controller, path: paths.length });
+          groups.push({ name, controller, path: paths.length });
+          paths.push({ rate, rtt, queue: queueBytes(rate, rtt), loss: 0, seed: 1 });
+        }
+      }
+    }
+    const result = await runQuietly({ paths, flows, seconds: FAIR_END });
+    for (const controller of CONTROLLERS) {
+      for (const name of Object.keys(SHARING)) {
+        const own = groups.filter((group) => group.name === name && group.controller === controller);
+        const rates = own.map(({ path }) =>
+          result.flows.filter(({ flow }) => flow.path === path).map((each) => each.received.rate(FAIR_FROM, FAIR_END)),
+        );
+        const value = mean(rates.map(jainIndex));
+        const full = `tcp/${controller}-fairness-${name}`;
+        const pass = name === 'kernel-kernel' || value >= FAIR;
+        cells[full] = {
+          value: rounded(value),
+          unit: 'Jain index',
+          ratio: rounded(value),
+          pass,
+          rates: rates.map((pair) => pair.map(rounded).join(' : ')),
+        };
+        checks.that(pass, `${full}: the index is ${rounded(value)} and not ${FAIR} or more`);
+      }
+    }
+    return { ...figuresOf(start, goodputOfOurs(result)), relayLateMs: rounded(latest(result)), cells };
+  },
+};
+
+/** Runs flows again when the relay could not keep its times: the figures would be those of another path. */
+async function runQuietly(plan: RunPlan): Promise<RunResult> {
+  for (let attempt = 1; ; attempt++) {
+    const result = await runFlows(plan);
+    if (latest(result) <= LATE_MOST || attempt === ATTEMPTS) return result;
+  }
+}
+
+/** The longest that the relay was late, ms. */
+function latest({ relay }: RunResult): number {
+  return Math.max(...relay.paths.map((path) => path.latest)) / 1000;
+}
+
+/** What our flows carried on the average, outage included, Mbit/s. */
+function goodputOfOurs({ flows }: RunResult): number {
+  return mean(
+    flows.flatMap(({ flow, received, seconds }) => (flow.pairing === 'kernel' ? [] : [received.rate(0, seconds)])),
+  );
+}
+
+function figuresOf(start: number, goodput: number): Figures {
+  return { seconds: (performance.now() - start) / 1000, goodputMbps: rounded(goodput) };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
