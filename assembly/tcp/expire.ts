@@ -1,7 +1,7 @@
-import { CONFIG_RETRIES, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECEIVED, TCP_SYN_SENT, TCP_TIME_WAIT } from '../abi';
+import { CONFIG_RETRIES, TCP_SYN_RECEIVED, TCP_SYN_SENT, TCP_TIME_WAIT } from '../abi';
 import { now } from '../state/clock';
 import { config } from '../state/config';
-import { ACK_DELAYED, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
+import { ACK_DELAYED, isSynchronized, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
 import { synExhausted } from './handshake';
 import { detectLoss, retransmissionTimeout } from './loss';
 import { pathMtuTimeout } from './path-mtu';
@@ -110,7 +110,8 @@ export function windowProbe(subflow: Subflow): bool {
 
 function expireProbe(subflow: Subflow): u32 {
   subflow.probeAt = 0;
-  if (subflow.state != TCP_ESTABLISHED && subflow.state != TCP_CLOSE_WAIT) return 0;
+  // Also half closed: who waits for the peer's bytes wants to know whether it is there.
+  if (!isSynchronized(subflow) || subflow.state == TCP_TIME_WAIT) return 0;
   if (subflow.owner == 0 || ownerOf(subflow).keepAlive == 0) return 0;
   const connection = ownerOf(subflow);
   const idle = connection.keepAliveIdle;

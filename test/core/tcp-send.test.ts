@@ -347,6 +347,25 @@ describe.each(VARIANTS)('sending (%s)', (variant) => {
     expect(Buffer.compare(got, data)).toBe(0);
   });
 
+  it('sends keep-alive probes half closed, too, while it waits for the bytes of its peer (RFC 9293 section 3.8.4)', () => {
+    const script = open({
+      config: [
+        [CONFIG_KEEPALIVE, 1],
+        [CONFIG_KEEPALIVE_IDLE, 1_000_000],
+        [CONFIG_KEEPALIVE_INTERVAL, 500_000],
+        [CONFIG_KEEPALIVE_COUNT, 2],
+      ],
+    });
+    const { peer, handle } = plainActive(script);
+    script.shutdown(handle);
+    peer.expect('FA', { seq: 1 });
+    peer.send('A', { seq: 1, ack: 2 });
+    script.advance(3_000_000);
+    peer.expect('A', { seq: 1 });
+    peer.expect('A', { seq: 1 });
+    expect(script.events()).toContain('closed ERR_TIMED_OUT');
+  });
+
   it('sends keep-alive probes when it is told to and gives up (RFC 9293 section 3.8.4)', () => {
     const script = open();
     const { peer, handle } = plainPassive(script);

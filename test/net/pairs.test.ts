@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import type { Config } from '../../host/config.js';
 import type { Socket } from '../../host/net/socket.js';
-import { megabits, milliseconds, seconds } from '../../host/sim/network.js';
+import { megabits, milliseconds, type Network, seconds } from '../../host/sim/network.js';
 import { Random } from '../../host/sim/random.js';
 import type { WireCharacteristics } from '../../host/sim/wire.js';
 import { expectReleased, listen, makePair, payload, readAll, SERVER } from './pair.js';
@@ -13,7 +14,11 @@ interface Scenario {
   readonly paths: number;
   readonly plain: boolean;
   readonly checksum: boolean;
-  readonly congestion: 'lia' | 'reno';
+  readonly congestion: 'lia' | 'reno' | 'cubic';
+  /** Knobs of TCP that are not as usual. */
+  readonly tcp: Config;
+  /** Longest pause of a reader between two pieces, µs; 0 for none. */
+  readonly slow: number;
   readonly wires: Partial<WireCharacteristics>[];
   readonly up: number;
   readonly down: number;
@@ -29,7 +34,9 @@ function draw(seed: number): Scenario {
     paths,
     plain: paths === 1 && random.chance(0.5),
     checksum: random.chance(0.3),
-    congestion: random.chance(0.5) ? 'lia' : 'reno',
+    congestion: (['lia', 'reno', 'cubic'] as const)[random.between(0, 2)] ?? 'reno',
+    tcp: drawTcp(random),
+    slow: random.chance(0.3) ? milliseconds(random.between(1, 30)) : 0,
     wires: Array.from({ length: paths }, () => ({
       rate: random.chance(0.3) ? Number.POSITIVE_INFINITY : megabits(random.between(5, 100)),
       delay: milliseconds(random.between(1, 40)),
@@ -46,10 +53,39 @@ function draw(seed: number): Scenario {
   };
 }
 
+/** Each knob in its unusual position now and then. */
+function drawTcp(random: Random): Config {
+  const off = (): boolean => !random.chance(0.2);
+  return {
+    sack: off(),
+    timestamps: off(),
+    hystart: off(),
+    tailLossProbe: off(),
+    frto: off(),
+    idleRestart: off(),
+    pacing: !off(),
+    noDelay: !off(),
+    delayedAck: random.chance(0.2) ? 0 : milliseconds(40),
+    ...(random.chance(0.2) ? { receiveBuffer: random.between(4_096, 40_000) } : {}),
+  };
+}
+
+/** All that comes, with pauses of up to so many µs between two pieces. */
+async function readSlowly(socket: Socket, network: Network, random: Random, pause: number): Promise<Buffer> {
+  if (pause === 0) return readAll(socket);
+  const pieces: Buffer[] = [];
+  for await (const piece of socket.iterator({ destroyOnReturn: false })) {
+    pieces.push(piece);
+    await network.sleep(random.between(0, pause));
+  }
+  return Buffer.concat(pieces);
+}
+
 /** Sends both ways at once; the bytes must arrive once, in order and completely. Returns how many subflows there were. */
 async function transfer(scenario: Scenario): Promise<number> {
-  const { seed, paths, plain, checksum, congestion } = scenario;
-  const pair = makePair({ seed, paths, memory: 8 << 20, config: { checksumEnabled: checksum, congestion } });
+  const { seed, paths, plain, checksum, congestion, tcp, slow } = scenario;
+  const random = new Random(seed, 'readers');
+  const pair = makePair({ seed, paths, memory: 8 << 20, config: { checksumEnabled: checksum, congestion, ...tcp } });
   const { network, client, server, wires } = pair;
   try {
     for (const [index, wire] of wires.entries()) wire.set(scenario.wires[index] ?? {});
@@ -59,7 +95,7 @@ async function transfer(scenario: Scenario): Promise<number> {
       const listening = await listen(server, () => undefined);
       const socket = client.connect({ port: 80, host: SERVER, mptcp: !plain });
       const [peer] = (await once(listening, 'connection')) as [Socket];
-      const arrived = Promise.all([readAll(peer), readAll(socket)]);
+      const arrived = Promise.all([readSlowly(peer, network, random, slow), readSlowly(socket, network, random, slow)]);
       peer.write(down.subarray(0, down.length / 2));
       socket.write(up.subarray(0, up.length / 2));
       await network.sleep(scenario.pause);
