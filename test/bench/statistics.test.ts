@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { measurement, toJson } from '../../bench/record.js';
-import { geometricMean, median, quantile, ratios, spread } from '../../bench/statistics.js';
+import { geometricMean, jainIndex, median, quantile, ratios, spread } from '../../bench/statistics.js';
 
 describe('statistics', () => {
   it('finds the middle whatever the order', () => {
@@ -29,6 +29,14 @@ describe('statistics', () => {
 
   it('averages ratios so that a gain and its inverse cancel out', () => {
     expect(geometricMean([2, 0.5])).toBeCloseTo(1);
+  });
+
+  it("knows Jain's index: 1 for equal shares, one over their number when one has all", () => {
+    expect(jainIndex([5, 5, 5])).toBe(1);
+    expect(jainIndex([9, 0, 0])).toBeCloseTo(1 / 3);
+    expect(jainIndex([3, 1])).toBeCloseTo(16 / 20);
+    expect(jainIndex([0, 0])).toBe(1);
+    expect(() => jainIndex([])).toThrow(RangeError);
   });
 
   it('refuses what has no answer', () => {
