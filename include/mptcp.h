@@ -334,6 +334,8 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_MTU_PROBING = 58,
   /* µs, default 600 s: how long a learnt path MTU counts before a larger one is tried (RFC 1191 section 6.3, net.ipv4.route.mtu_expires) */
   MPTCP_WASM_CONFIG_MTU_EXPIRES = 59,
+  /* 0 to 2, default 0: explicit congestion notification; 1 asks for it and accepts it, 2 accepts it when the peer asks (RFC 3168; net.ipv4.tcp_ecn) */
+  MPTCP_WASM_CONFIG_ECN = 60,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -406,6 +408,10 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_TAIL_PROBES = 88,
   /* times that a subflow found its path to take less than it thought (RFC 1191, RFC 4821) */
   MPTCP_WASM_COUNTER_MTU_REDUCED = 90,
+  /* segments received that a queue had marked (RFC 3168) */
+  MPTCP_WASM_COUNTER_ECN_MARKED = 92,
+  /* times that the peer's echo of such a mark reduced a congestion window */
+  MPTCP_WASM_COUNTER_ECN_REDUCED = 93,
   /* probes for a larger path MTU sent (RFC 4821) */
   MPTCP_WASM_COUNTER_MTU_PROBES = 91,
   /* losses that were none, by timestamp, DSACK or F-RTO: what they did was taken back */

@@ -64,6 +64,12 @@ export function congestionLoss(subflow: Subflow, delivered: u32): void {
   if (delivered == 0) subflow.cwnd = inFlight(subflow) + subflow.mss;
 }
 
+/** A queue on the path is long (RFC 3168 section 6.1.2): the window shrinks as after a loss, and nothing is sent again. */
+export function congestionEcn(subflow: Subflow): void {
+  reduce(subflow);
+  subflow.cwnd = min<u32>(subflow.cwnd, subflow.ssthresh);
+}
+
 /** The retransmission timer ran out (RFC 5681 section 3.1): the loss window is one segment. */
 export function congestionTimeout(subflow: Subflow): void {
   // Section 3.1: ssthresh stays when the segment was retransmitted before.

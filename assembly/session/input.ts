@@ -18,7 +18,7 @@ import {
   TCP_SYN_RECEIVED,
   TCP_SYN_SENT,
 } from '../abi';
-import { congestionAcked } from '../congestion/control';
+import { congestionAcked, congestionEcn } from '../congestion/control';
 import { dsnExtend } from '../memory/sequence';
 import { addressAnnounced, addressesRemoved } from '../paths/manager';
 import { Connection, readableBytes } from '../state/connection';
@@ -26,6 +26,7 @@ import { count } from '../state/counters';
 import { JOIN_DONE, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
 import { acknowledged, acknowledgedFin, acknowledgedFlight, delivered } from '../tcp/ack';
 import { closeSending, resetDue } from '../tcp/close';
+import { ecnEchoed } from '../tcp/ecn';
 import { tcpInput } from '../tcp/input';
 import { ackNow, readyAdd } from '../tcp/ready';
 import {
@@ -130,6 +131,7 @@ function takeAcknowledgment(subflow: Subflow, signals: u32): void {
   }
   if ((signals & (SIGNAL_ACKED | SIGNAL_DELIVERED | SIGNAL_RECOVERY | SIGNAL_SPURIOUS)) != 0)
     congestionAcked(subflow, signals, acknowledged(), delivered(), acknowledgedFlight());
+  if (subflow.ecn != 0 && ecnEchoed(subflow)) congestionEcn(subflow);
 }
 
 /** Without mappings the subflow's acknowledgment is that of the connection. */

@@ -18,6 +18,7 @@ import { ReceiveMap, receiveMapPool } from '../state/datamap';
 import { eventRaise } from '../state/events';
 import { ownerOf, Subflow, subflowRanges } from '../state/subflow';
 import { finReceived, resetDue } from '../tcp/close';
+import { ecnReceived } from '../tcp/ecn';
 import { ackNow } from '../tcp/ready';
 import { acknowledgeData, duplicateReceived, offsetOf, tcpReceived } from '../tcp/receive';
 import { receiveRttSample } from '../tcp/receive-rtt';
@@ -100,6 +101,7 @@ export function takeData(subflow: Subflow): u32 {
     const complete = placeSegment(connection, subflow);
     acknowledgeData(subflow, inOrder && complete);
     receiveRttSample(subflow);
+    if (subflow.ecn != 0) ecnReceived(subflow);
     connection.lastReceived = changetype<usize>(subflow);
   }
   if (fin && subflow.finKnown == 0) {

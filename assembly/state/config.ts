@@ -7,6 +7,7 @@ import {
   CONFIG_CONGESTION,
   CONFIG_DELAYED_ACK,
   CONFIG_DSN64,
+  CONFIG_ECN,
   CONFIG_FRTO,
   CONFIG_HOP_LIMIT,
   CONFIG_HYSTART,
@@ -110,6 +111,7 @@ export function configOpen(budget: i64): void {
   define(CONFIG_IDLE_RESTART, 1, 0, 1);
   define(CONFIG_MTU_PROBING, 1, 0, 1);
   define(CONFIG_MTU_EXPIRES, 600 * SECOND, SECOND, DAY);
+  define(CONFIG_ECN, 0, 0, 2);
   define(CONFIG_SHARDS, 1, 1, 64);
   define(CONFIG_SHARD, 0, 0, 63);
   define(CONFIG_CHALLENGE_ACK_LIMIT, 1000, 1, 1 << 30);

@@ -116,6 +116,8 @@ export class Subflow {
   mssOptions: u8;
   /** MTU_PROBE_ value: what became of the probe for a larger packet. */
   mtuProbe: u8;
+  /** ECN_ bits: explicit congestion notification (RFC 3168), 0 when not in use. */
+  ecn: u8;
   /** Bytes of the largest packet the path takes, and of the largest that is not known to be too large. */
   mtu: u32;
   mtuBound: u32;
@@ -124,6 +126,8 @@ export class Subflow {
   mtuProbeEnd: u32;
   /** From when on a larger packet is to be tried, µs; 0 for never. */
   mtuProbeAt: i64;
+  /** sndNxt when ECN reduced the congestion window last; bytes up to it ask for no more. */
+  ecnEnd: u32;
   mapHead: usize;
   mapTail: usize;
   /** The map that holds sndNxt. */
@@ -276,6 +280,13 @@ export const LOSS_TIMEOUT: u8 = 2;
 export const PROBE_NONE: u8 = 0;
 export const PROBE_NEW: u8 = 1;
 export const PROBE_AGAIN: u8 = 2;
+
+/** Subflow.ecn: our SYN asked for it; both agreed; ECE goes out until CWR comes; CWR is owed; ecnEnd counts. */
+export const ECN_ASKED: u8 = 1;
+export const ECN_AGREED: u8 = 2;
+export const ECN_ECHO: u8 = 4;
+export const ECN_CWR_DUE: u8 = 8;
+export const ECN_REDUCED: u8 = 16;
 
 /** Subflow.mtuProbe: there is none; one waits to be sent, is on its way, was lost. */
 export const MTU_PROBE_NONE: u8 = 0;

@@ -16,6 +16,7 @@ import { isMapped, linkAt } from '../state/link';
 import { ownerOf, RST_PLAIN, SUBFLOW_TIMER, Subflow, subflowPool, subflowTimer } from '../state/subflow';
 import { OPTION_MSS, OPTION_SACK_PERMITTED, OPTION_TIMESTAMPS, OPTION_WINDOW_SCALE, options } from '../wire/options';
 import { segment, TCP_FLAG_SYN } from '../wire/segment';
+import { ecnTakeSyn } from './ecn';
 import { flowInsert } from './flows';
 import { identityGive, issSet } from './identity';
 import { pathMss } from './path-mtu';
@@ -88,6 +89,7 @@ export function openPassive(subflow: Subflow): void {
   subflow.rcvNxt = segment.seq + 1;
   subflow.state = <u8>TCP_SYN_RECEIVED;
   subflow.synDue = 1;
+  ecnTakeSyn(subflow, false);
   takeSynOptions(subflow);
   subflow.sndWindow = segment.window;
   subflow.sndWl1 = segment.seq;

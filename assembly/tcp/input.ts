@@ -22,6 +22,7 @@ import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from 
 import { acknowledgedFin, tcpAcknowledge } from './ack';
 import { acknowledgeOutside, answeredLately, challengeAck } from './challenge';
 import { finAcknowledged, timeWaitSegment } from './close';
+import { ecnTakeSyn } from './ecn';
 import { takeSynOptions } from './handshake';
 import { ackNow, readyAdd } from './ready';
 import { duplicateReceived } from './receive';
@@ -136,6 +137,8 @@ function synSentInput(subflow: Subflow): u32 {
   subflow.irs = segment.seq;
   subflow.rcvNxt = segment.seq + 1;
   takeSynOptions(subflow);
+  // The SYN of a simultaneous open has no answer that could agree.
+  ecnTakeSyn(subflow, true);
   if (acknowledges) {
     return establish(subflow);
   }

@@ -17,6 +17,8 @@ import { linkAt } from '../state/link';
 import {
   ACK_NONE,
   ACK_NOW,
+  ECN_AGREED,
+  ECN_CWR_DUE,
   FRTO_NEW,
   inFlight,
   JOIN_WAIT_ACK,
@@ -29,6 +31,7 @@ import {
 } from '../state/subflow';
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_PSH, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
 import { finTransmitted } from './close';
+import { ECT_0, ecnDataFlags, ecnFlags, ecnSynFlags } from './ecn';
 import { synSent } from './handshake';
 import { ackOptions, dataOptions, resetOptions, signalDue, synOptions, thirdAckOptions } from './options-out';
 import { paceLimit, paceSent } from './pacing';
@@ -171,7 +174,8 @@ function sendable(subflow: Subflow): u32 {
     probing = true;
     return left;
   }
-  if (!large || left <= subflow.mss) return length;
+  // A link that cuts would repeat CWR in every segment.
+  if (!large || left <= subflow.mss || (subflow.ecn & ECN_CWR_DUE) != 0) return length;
   // A link that cuts segments gets as many whole ones as fit.
   let room = min<u32>(min<u32>(window, left), LARGE_SEGMENT);
   if (ownerOf(subflow).pacing != 0) room = min<u32>(room, paceLimit(subflow));
@@ -188,7 +192,7 @@ function sendData(subflow: Subflow, connection: Connection, descriptor: usize): 
   const flags = probing ? SEGMENT_MTU_PROBE : 0;
   if (sentAppend(subflow, seq, length, changetype<usize>(map), flags) == 0) return false;
   if (probing) pathMtuProbeSent(subflow);
-  emitData(subflow, connection, descriptor, map, seq, length);
+  emitData(subflow, connection, descriptor, map, seq, length, false);
   subflow.sndNxt += length;
   if (subflow.sndNxt == map.seq + map.length) subflow.mapNext = map.next;
   subflow.bytesSent += length;
@@ -240,7 +244,7 @@ function emitAgain(subflow: Subflow, connection: Connection, descriptor: usize, 
   if ((sent.flags & SEGMENT_FIN) != 0 && sent.length == 1) {
     emitBare(subflow, connection, descriptor, sent.seq, TCP_FLAG_ACK | TCP_FLAG_FIN);
   } else {
-    emitData(subflow, connection, descriptor, changetype<DataMap>(sent.map), sent.seq, sent.length);
+    emitData(subflow, connection, descriptor, changetype<DataMap>(sent.map), sent.seq, sent.length, true);
     subflow.bytesSent += sent.length;
     subflow.bytesRetransmitted += sent.length;
   }
@@ -254,11 +258,15 @@ function emitData(
   map: DataMap,
   seq: u32,
   length: u32,
+  again: bool,
 ): void {
+  // RFC 3168 section 6.1.5: not what is sent again, which an attacker could make look congested.
+  const fresh = !again && (subflow.ecn & ECN_AGREED) != 0;
   const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
   const bytes = dataOptions(header + 20, subflow, connection, map, seq);
   const last = seq + length == subflow.seqEnd;
-  writeHeader(subflow, connection, header, seq, TCP_FLAG_ACK | (last ? TCP_FLAG_PSH : 0), bytes);
+  const flags = TCP_FLAG_ACK | (last ? TCP_FLAG_PSH : 0) | (fresh ? ecnDataFlags(subflow) : 0);
+  writeHeader(subflow, connection, header, seq, flags, bytes);
   const at = map.offset + (seq - map.seq);
   finish(
     subflow,
@@ -268,6 +276,7 @@ function emitData(
     positionOffset(at),
     length,
     length > subflow.mss && !probing ? subflow.mss : 0,
+    fresh ? ECT_0 : 0,
   );
   // SACK blocks, DATA_FIN and address signals need a segment of their own.
   const multipath = connection.multipath != 0;
@@ -293,7 +302,7 @@ function sendAck(subflow: Subflow, connection: Connection | null, descriptor: us
     const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
     const bytes = thirdAckOptions(header + 20, subflow, connection);
     writeHeader(subflow, connection, header, subflow.sndNxt, TCP_FLAG_ACK, bytes);
-    finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+    finish(subflow, descriptor, bytes, 0, 0, 0, 0, 0);
     acknowledged(subflow, true);
     if (subflow.join == JOIN_WAIT_ACK) rtoArm(subflow);
     return;
@@ -310,7 +319,7 @@ function emitBare(subflow: Subflow, connection: Connection | null, descriptor: u
   const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
   const bytes = ackOptions(header + 20, subflow, connection);
   writeHeader(subflow, connection, header, seq, flags, bytes);
-  finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+  finish(subflow, descriptor, bytes, 0, 0, 0, 0, 0);
   acknowledged(subflow, true);
 }
 
@@ -318,7 +327,7 @@ function sendSyn(subflow: Subflow, connection: Connection, descriptor: usize): v
   const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
   const bytes = synOptions(header + 20, subflow, connection);
   const passive = subflow.state == TCP_SYN_RECEIVED;
-  const flags = passive ? TCP_FLAG_SYN | TCP_FLAG_ACK : TCP_FLAG_SYN;
+  const flags = (passive ? TCP_FLAG_SYN | TCP_FLAG_ACK : TCP_FLAG_SYN) | ecnSynFlags(subflow, passive);
   const ack = passive ? subflow.rcvNxt : 0;
   writeTcpHeader(
     header,
@@ -330,7 +339,7 @@ function sendSyn(subflow: Subflow, connection: Connection, descriptor: usize): v
     windowFieldSyn(connection),
     bytes,
   );
-  finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+  finish(subflow, descriptor, bytes, 0, 0, 0, 0, 0);
   subflow.synDue = 0;
   subflow.sndNxt = subflow.iss + 1;
   synSent(subflow);
@@ -352,7 +361,7 @@ function sendReset(subflow: Subflow, connection: Connection | null, descriptor: 
     0,
     bytes,
   );
-  finish(subflow, descriptor, bytes, 0, 0, 0, 0);
+  finish(subflow, descriptor, bytes, 0, 0, 0, 0, 0);
   subflow.rstDue = 0;
   subflow.state = <u8>TCP_CLOSED;
   count(COUNTER_RST_OUT);
@@ -367,6 +376,7 @@ function writeHeader(
   optionsLength: u32,
 ): void {
   const window = connection === null ? 0 : windowField(subflow, connection);
+  if (subflow.ecn != 0) flags |= ecnFlags(subflow);
   writeTcpHeader(header, subflow.localPort, subflow.remotePort, seq, subflow.rcvNxt, flags, window, optionsLength);
 }
 
@@ -378,6 +388,7 @@ function finish(
   offset: u32,
   length: u32,
   segmentSize: u32,
+  ecn: u32,
 ): void {
   finishPacket(
     descriptor,
@@ -391,6 +402,7 @@ function finish(
     offset,
     length,
     segmentSize,
+    ecn,
   );
 }
 

@@ -56,6 +56,7 @@ export function tcpHeaderAt(descriptor: usize, link: i32, hi: u64, lo: u64): usi
 /**
  * Completes a packet whose TCP header and options (`optionsLength` bytes) stand at tcpHeaderAt(): IP header, checksum,
  * offload header, pieces. `segmentSize` is 0 or the payload of each segment the link shall cut.
+ * `ecn` goes into the IP header (RFC 3168 section 5).
  */
 export function finishPacket(
   descriptor: usize,
@@ -69,6 +70,7 @@ export function finishPacket(
   offset: u32,
   payloadLength: u32,
   segmentSize: u32,
+  ecn: u32,
 ): void {
   const link = linkAt(linkIndex);
   const record = changetype<TxDescriptor>(descriptor);
@@ -85,7 +87,7 @@ export function finishPacket(
     PROTOCOL_TCP,
     tcpBytes + payloadLength,
     <u32>config(CONFIG_HOP_LIMIT),
-    0,
+    ecn,
     identification++ & 0xffff,
   );
   const headerBytes = vnet + ipBytes + tcpBytes;

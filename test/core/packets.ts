@@ -9,16 +9,18 @@ export interface TcpPacket {
   readonly dstPort: number;
   readonly seq: number;
   readonly ack: number;
-  /** Letters of FSRPAU in this order. */
+  /** Letters of FSRPAUEC in this order. */
   readonly flags: string;
   readonly window: number;
   readonly options: TcpOptions;
   readonly data: Uint8Array;
   /** The urgent pointer, 0 unless given; only written. */
   readonly urgent?: number;
+  /** The two ECN bits of the IP header, by default 0. */
+  readonly ecn?: number;
 }
 
-const FLAGS = 'FSRPAU';
+const FLAGS = 'FSRPAUEC';
 const TCP = 6;
 
 export function checksum(bytes: ArrayLike<number>, initial = 0): number {
@@ -42,6 +44,7 @@ export function ipPacket(
   protocol: number,
   payload: Uint8Array,
   checksumAt: number,
+  ecn = 0,
 ): Uint8Array {
   const from = addressBytes(src);
   const to = addressBytes(dst);
@@ -51,8 +54,8 @@ export function ipPacket(
   const sum = checksum(payload, pseudo);
   payload.set(u16(sum), checksumAt);
   const header = v4
-    ? [0x45, 0, ...u16(20 + payload.length), 0, 0, 0x40, 0, 64, protocol, 0, 0, ...from, ...to]
-    : [0x60, 0, 0, 0, ...u16(payload.length), protocol, 64, ...from, ...to];
+    ? [0x45, ecn, ...u16(20 + payload.length), 0, 0, 0x40, 0, 64, protocol, 0, 0, ...from, ...to]
+    : [0x60, ecn << 4, 0, 0, ...u16(payload.length), protocol, 64, ...from, ...to];
   if (v4) header.splice(10, 2, ...u16(checksum(header)));
   const packet = new Uint8Array(header.length + payload.length);
   packet.set(header);
@@ -78,7 +81,7 @@ export function writeTcp(packet: TcpPacket): Uint8Array {
     ...options,
   ]);
   segment.set(packet.data, 20 + options.length);
-  return ipPacket(packet.src, packet.dst, TCP, segment, 16);
+  return ipPacket(packet.src, packet.dst, TCP, segment, 16, packet.ecn);
 }
 
 /** What stands in front of the transport header. Throws when a length or checksum of the core's packet is wrong. */
@@ -102,6 +105,7 @@ export function readTcp(packet: Uint8Array): TcpPacket {
   const { src, dst, protocol, payload } = readIp(packet);
   if (protocol !== TCP) throw new Error(`a packet of protocol ${protocol} came where TCP was expected`);
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const v4 = (packet[0] ?? 0) >> 4 === 4;
   const header = (view.getUint8(12) >> 4) * 4;
   const flags = view.getUint8(13);
   return {
@@ -115,6 +119,7 @@ export function readTcp(packet: Uint8Array): TcpPacket {
     window: view.getUint16(14),
     options: readOptions(payload.subarray(20, header)),
     data: payload.slice(header),
+    ecn: v4 ? (packet[1] ?? 0) & 3 : ((packet[1] ?? 0) >> 4) & 3,
   };
 }
 

@@ -75,6 +75,8 @@ export interface Said extends TcpOptions {
   window?: number;
   data?: string | Uint8Array;
   urgent?: number;
+  /** The two ECN bits of the IP header. */
+  ecn?: number;
 }
 
 type Part<T> = T extends unknown ? Partial<T> : never;
@@ -408,7 +410,7 @@ export class Peer {
 
   /** The segment as it goes onto the wire. */
   packet(flags: string, said: Said = {}): TcpPacket {
-    const { seq = 0, ack = 0, window = 65_535, data = '', urgent = 0, ...options } = said;
+    const { seq = 0, ack = 0, window = 65_535, data = '', urgent = 0, ecn = 0, ...options } = said;
     const echo = flags.includes('A') ? this.tsEcho : 0;
     if (this.ts && options.ts === undefined && !flags.includes('R')) options.ts = [this.tsNow(), echo];
     return {
@@ -423,6 +425,7 @@ export class Peer {
       options,
       urgent,
       data: toBytes(data),
+      ecn,
     };
   }
 
@@ -431,7 +434,7 @@ export class Peer {
     return 5_000 + Math.floor(this.script.now / 1_000);
   }
 
-  /** Sends a segment to the stack: flags are letters of FSRPAU. Returns the result of mptcp_ingest. */
+  /** Sends a segment to the stack: flags are letters of FSRPAUEC. Returns the result of mptcp_ingest. */
   send(flags: string, said: Said = {}): number {
     return this.script.ingest(writeTcp(this.packet(flags, said)), this.link);
   }
@@ -460,6 +463,7 @@ export class Peer {
     if (wanted.seq !== undefined) demand('seq', (packet.seq - this.irs) >>> 0, wanted.seq >>> 0);
     if (wanted.ack !== undefined) demand('ack', (packet.ack - this.iss) >>> 0, wanted.ack >>> 0);
     if (wanted.window !== undefined) demand('window', packet.window, wanted.window);
+    if (wanted.ecn !== undefined) demand('ecn', packet.ecn, wanted.ecn);
     if (wanted.at !== undefined) demand('time', packet.at, wanted.at);
     const data = wanted.data === undefined ? undefined : toBytes(wanted.data);
     demand('length', packet.data.length, data?.length ?? wanted.length ?? 0);
