@@ -9,6 +9,8 @@ import {
 } from '../../host/abi.js';
 import { plainActive, plainPassive, SYN } from './handshakes.js';
 import { icmp } from './icmp-quote.js';
+import { writeIcmp } from './packets.js';
+import { Random, seeds } from './random.js';
 import { Peer, Script, VARIANTS } from './script.js';
 
 const V6 = { local: 'fd00::2', remote: 'fd00::1' };
@@ -134,6 +136,35 @@ describe.each(VARIANTS)('ICMP errors (%s)', (variant) => {
     expect(script.counter('icmpError')).toBe(0);
     expect(script.subflow(handle).state).toBe(TCP_ESTABLISHED);
   });
+
+  it.each(seeds(variant === 'simd' ? 20 : 5))(
+    'changed at random end no established connection: FUZZ_SEED=%i',
+    (seed) => {
+      const random = new Random(seed);
+      for (const addresses of [{}, V6]) {
+        const script = open();
+        const { peer, handle } = plainActive(script, addresses);
+        script.write(handle, 'data');
+        peer.expect('A', { data: 'data' });
+        const v6 = 'local' in addresses;
+        const router = v6 ? 'fd00::77' : '10.0.0.77';
+        for (let count = 0; count < 300; count++) {
+          const type = random.pick(v6 ? [1, 2, 3, 4, 128] : [3, 4, 5, 11, 12, 8]);
+          const whole = icmp(peer, type, random.below(16), random.below(8), [...random.bytes(4)]);
+          // The message behind the IP header and its own type, code and checksum.
+          const rest = whole.slice((v6 ? 40 : 20) + 4);
+          for (let changes = random.below(4); changes > 0; changes--)
+            rest[random.below(rest.length)] = random.below(256);
+          const cut = rest.subarray(0, random.chance(1, 3) ? random.below(rest.length) : rest.length);
+          script.ingest(writeIcmp(router, peer.local, type, cut, random.below(16)));
+        }
+        script.skip();
+        expect(script.subflow(handle).state).toBe(TCP_ESTABLISHED);
+        peer.send('A', { seq: 1, ack: 5, data: 'alive' });
+        expect(script.readText(handle)).toBe('alive');
+      }
+    },
+  );
 
   it('go to the shard whose port they quote', () => {
     const script = open([

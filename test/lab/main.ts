@@ -5,7 +5,7 @@ import { removeLeftoversAtExit } from './leftovers.js';
 import { iperf3, many } from './load-scenarios.js';
 import { obstacles } from './requirements.js';
 import { Checks, type Figures, type Scenario } from './scenario.js';
-import { checksum, ipv6, serveCurl, uploadCurl } from './serve-scenarios.js';
+import { checksum, ipv6, serveCurl, synCookies, uploadCurl } from './serve-scenarios.js';
 import { tcpBlackout, tcpCubic, tcpFairness, tcpReno } from './tcp-scenarios.js';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -17,6 +17,7 @@ const SCENARIOS: readonly Scenario[] = [
   signal,
   checksum,
   ipv6,
+  synCookies,
   iperf3,
   many,
   tcpReno,

@@ -39,6 +39,8 @@ async function download(checks: Checks, options: LaboratoryOptions, withChecksum
       `broken transfers (${service.errors.map((error) => error.message).join('; ')})`,
     );
     checks.equal(service.transfers[0]?.checksum, withChecksum, 'use of the DSS checksum');
+    const cookies = lab.stack.counters().synCookieGood;
+    checks.equal(cookies, options.config?.synCookies === 2 ? 1 : 0, 'connections made from a SYN cookie');
     const shares = await checkBothPaths(checks, lab, counters);
     return { ...withoutHash(transfer), shares, counters };
   } finally {
@@ -97,6 +99,12 @@ export const checksum: Scenario = {
   name: 'checksum',
   description: 'serve-curl with net.mptcp.checksum_enabled=1: every mapping has a checksum, none is wrong',
   run: (checks) => download(checks, { sysctl: { 'net.mptcp.checksum_enabled': 1 } }, true),
+};
+
+export const synCookies: Scenario = {
+  name: 'syn-cookies',
+  description: 'serve-curl with a server that keeps nothing of a SYN: Multipath TCP comes of the third ACK',
+  run: (checks) => download(checks, { config: { synCookies: 2 } }),
 };
 
 export const ipv6: Scenario = {
