@@ -220,12 +220,33 @@ export class Core {
     return position - offset;
   }
 
+  /** Room for up to `limit` bytes in the send buffer, in one piece, at {@link reserved}. Returns its bytes, or an error. */
+  reserve(connection: number, limit: number): number {
+    return this.#exports.mptcp_send_reserve(connection, limit);
+  }
+
+  /** The room {@link reserve} has just found; valid until the next call into the module. */
+  reserved(length: number): Uint8Array {
+    return this.peeked(length);
+  }
+
+  /** Sends what was written to the front of the room. Returns the bytes, or an error. */
+  commit(connection: number, length: number): number {
+    return this.#exports.mptcp_send_commit(connection, length);
+  }
+
   /**
    * Shows the next bytes received. Returns their number, to be read with {@link copyPeeked}; 0 at the end of the
    * stream, ERR_DONE when there are none now, or the error that ended the connection.
    */
   peek(connection: number): number {
     return this.#exports.mptcp_recv_peek(connection);
+  }
+
+  /** The bytes {@link peek} has just shown, where they lie; valid until the next call into the module. */
+  peeked(length: number): Uint8Array {
+    const address = this.#view.getUint32(this.#result + ResultLayout.fields.address.offset, true);
+    return this.#bytes.subarray(address, address + length);
   }
 
   /** Copies the first `target.length` bytes that {@link peek} has just shown. */

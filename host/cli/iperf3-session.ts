@@ -188,8 +188,9 @@ class Stream {
     const rest = this.reader.release();
     if (!reverse) this.#count(rest);
     // Sending or not, the socket is read: the end of the peer's stream must be seen.
-    this.socket.on('data', (chunk: Buffer) => {
-      if (!reverse) this.#count(chunk);
+    this.socket.readInPlace((bytes) => {
+      if (!reverse) this.#count(bytes);
+      return true;
     });
     if (!reverse) return;
     const [bulk = Buffer.alloc(BULK_BYTES)] = contentChunks(BULK_BYTES);
@@ -215,7 +216,7 @@ class Stream {
     this.socket.destroy();
   }
 
-  #count(chunk: Buffer): void {
+  #count(chunk: Uint8Array): void {
     if (this.#running) this.bytes += chunk.length;
   }
 }

@@ -33,7 +33,7 @@ ${TUN_USAGE}
     try {
       const server = tun.stack.createServer((socket) => {
         const start = performance.now();
-        socket.on('data', () => undefined);
+        socket.readInPlace(() => true);
         socket.once('error', (error) => console.error(`${socket.remoteAddress}: ${error.message}`));
         socket.once('end', () => {
           const seconds = (performance.now() - start) / 1000;

@@ -101,6 +101,10 @@ export class Socket extends Duplex implements EventSink {
   #remote: { address: string; port: number } | undefined;
   /** Settings made before there is a connection to set them on. */
   readonly #settings = new Map<number, bigint>();
+  /** Takes bytes where they lie, instead of the stream. */
+  #inPlace: ((bytes: Uint8Array) => boolean) | undefined;
+  /** Someone who writes in place waits for room. */
+  #drainDue = false;
   #lastActivity = 0;
   #cancelTimeout: (() => void) | undefined;
 
@@ -262,6 +266,61 @@ export class Socket extends Duplex implements EventSink {
   unref(): this {
     this.#referenced = false;
     this.#updateHold();
+    return this;
+  }
+
+  /**
+   * Shows bytes where they lie, instead of as `data`: saves a copy, and a buffer for each piece. `take` gets a view of
+   * the core's memory, which is valid until it returns, and tells whether it wants more: with false the socket is paused,
+   * see `resume()`. What
+   * the stream holds already is shown first, all of it. `end` and errors come as ever.
+   */
+  readInPlace(take: (bytes: Uint8Array) => boolean): this {
+    let more = true;
+    // What read() asks for meanwhile goes to the stream, too, behind what it holds.
+    for (let held = this.read(); held !== null; held = this.read()) more = take(held) && more;
+    this.#inPlace = take;
+    if (!more) this.pause();
+    return this.isPaused() ? this : this.resume();
+  }
+
+  /**
+   * Lets `fill` write into the core's send buffer: saves a copy. It gets room for up to `limit` bytes and returns how
+   * many of them, from the front, it wrote. Returns that number; 0 when there is no room now: `drain` tells when there
+   * is. The room holds whatever was there before: leave nothing of it in what is sent.
+   * @throws RangeError for a limit below 1, or when `fill` returns no number of bytes of its room; MptcpError when the
+   * socket is not connected or writing has ended.
+   */
+  writeInPlace(limit: number, fill: (room: Uint8Array) => number): number {
+    if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`the limit is ${limit} and must be 1 or more`);
+    const handle = this.#handle;
+    if (handle === undefined || this.connecting || this.writableEnded) {
+      const detail = this.writableEnded ? 'writing has ended' : 'the socket is not connected';
+      throw new MptcpError('EPIPE', 'write', { detail });
+    }
+    // Bytes written before go first.
+    const found = this.writableLength > 0 ? ERR_DONE : this.stack.core.reserve(handle, limit);
+    if (found === ERR_DONE) {
+      this.#drainDue = true;
+      return 0;
+    }
+    if (found < 0) throw this.#failure(found, 'write');
+    const length = fill(this.stack.core.reserved(found));
+    const taken = Number.isInteger(length) ? this.stack.core.commit(handle, length) : -1;
+    if (taken < 0) throw new RangeError(`of a room of ${found} bytes ${length} were said to be filled`);
+    this.#bytesCommitted += taken;
+    this.#touch();
+    this.stack.schedule();
+    return taken;
+  }
+
+  override resume(): this {
+    super.resume();
+    if (this.#inPlace !== undefined) {
+      // The stream believes that it has asked already.
+      this.#wantsData = true;
+      process.nextTick(() => this.#pull());
+    }
     return this;
   }
 
@@ -463,13 +522,20 @@ export class Socket extends Duplex implements EventSink {
           this.read(0);
           break;
         }
-        const chunk = chunkOf(length);
-        core.copyPeeked(chunk);
-        core.consume(this.#handle, length);
-        this.bytesRead += length;
         this.#touch();
-        this.#wantsData = false;
-        if (this.push(chunk)) this.#wantsData = true;
+        if (this.#inPlace !== undefined) {
+          this.#wantsData = this.#show(core.peeked(length));
+          // It may have destroyed the socket.
+          if (this.#handle !== undefined) core.consume(this.#handle, length);
+          this.bytesRead += length;
+        } else {
+          const chunk = chunkOf(length);
+          core.copyPeeked(chunk);
+          core.consume(this.#handle, length);
+          this.bytesRead += length;
+          this.#wantsData = false;
+          if (this.push(chunk)) this.#wantsData = true;
+        }
         // Room in the receive buffer is a larger window for the peer to know of.
         this.stack.schedule();
       }
@@ -487,10 +553,22 @@ export class Socket extends Duplex implements EventSink {
     this.#flush();
   }
 
+  /** Gives bytes to whoever reads in place. Returns whether there may be more. */
+  #show(bytes: Uint8Array): boolean {
+    if (this.#inPlace?.(bytes) === false) this.pause();
+    return !this.isPaused();
+  }
+
   /** Moves the pending write into the core as far as there is room. */
   #flush(): void {
     const write = this.#pendingWrite;
-    if (write === undefined || this.#handle === undefined) return;
+    if (this.#handle === undefined) return;
+    if (write === undefined) {
+      if (!this.#drainDue) return;
+      this.#drainDue = false;
+      this.emit('drain');
+      return;
+    }
     while (write.index < write.chunks.length) {
       const chunk = write.chunks[write.index] as Uint8Array;
       if (write.offset < chunk.length) {
@@ -515,6 +593,7 @@ export class Socket extends Duplex implements EventSink {
     this.#pendingWrite = undefined;
     this.#bytesPartial = 0;
     write.done();
+    if (this.#drainDue) process.nextTick(() => this.#flush());
   }
 
   #setting(key: number, value: bigint): this {
