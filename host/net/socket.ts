@@ -272,8 +272,8 @@ export class Socket extends Duplex implements EventSink {
   /**
    * Shows bytes where they lie, instead of as `data`: saves a copy, and a buffer for each piece. `take` gets a view of
    * the core's memory, which is valid until it returns, and tells whether it wants more: with false the socket is paused,
-   * see `resume()`. What
-   * the stream holds already is shown first, all of it. `end` and errors come as ever.
+   * see `resume()`. What the
+   * stream holds already is shown first, all of it. `end` and errors come as ever.
    */
   readInPlace(take: (bytes: Uint8Array) => boolean): this {
     let more = true;
