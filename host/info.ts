@@ -7,6 +7,8 @@ import {
   FALLBACK_NAMES,
   FALLBACK_NONE,
   type FallbackName,
+  RECOVERY_NAMES,
+  type RecoveryName,
   SCHEDULER_NAMES,
   type SchedulerName,
   SUBFLOW_ACTIVE_OPEN,
@@ -16,6 +18,10 @@ import {
   SUBFLOW_STALE,
   type SubflowInfoRecord,
   TCP_NAMES,
+  TCP_OPTION_ECN,
+  TCP_OPTION_SACK,
+  TCP_OPTION_TIMESTAMPS,
+  TCP_OPTION_WINDOW_SCALE,
   type TcpName,
 } from './abi.js';
 import { addressFamily, formatAddress } from './address.js';
@@ -73,6 +79,48 @@ export interface SubflowInfo extends Ends {
   /** Segments sent again. */
   readonly retransmits: number;
   readonly timeouts: number;
+  /** What both sides agreed on. */
+  readonly timestamps: boolean;
+  readonly sack: boolean;
+  readonly windowScaling: boolean;
+  readonly ecn: boolean;
+  readonly recovery: RecoveryName;
+  /** Window scales of the peer and of this side. */
+  readonly sndShift: number;
+  readonly rcvShift: number;
+  /** Largest packet the path takes, as far as is known; MSS announced to the peer; largest segment received. */
+  readonly pmtu: number;
+  readonly advMss: number;
+  readonly rcvMss: number;
+  /** Longest time an ACK of data is held back. */
+  readonly ato: number;
+  /** Bytes sent and not acknowledged; of them sacked, taken for lost, and sent again. */
+  readonly outstanding: number;
+  readonly sacked: number;
+  readonly lost: number;
+  readonly retransmitted: number;
+  /** Bytes given to this subflow and not sent yet. */
+  readonly notSent: number;
+  /** How long reordered segments are waited for, quarters of minRtt; 0 while no reordering was seen. */
+  readonly reordering: number;
+  /** Segments the peer got twice, by what it says (DSACK); segments with data received out of order. */
+  readonly duplicates: number;
+  readonly outOfOrder: number;
+  readonly dataSegmentsOut: number;
+  readonly dataSegmentsIn: number;
+  /** RTT as the receiving side sees it; 0 before the first sample. */
+  readonly rcvRtt: number;
+  /** Of the whole connection: bytes read in the fastest round trip, window not used, what both buffers may hold. */
+  readonly rcvSpace: number;
+  readonly rcvWindow: number;
+  readonly receiveBuffer: number;
+  readonly sendBuffer: number;
+  /** Bytes per second at which segments leave; 0 when they are not paced. */
+  readonly pacingRate: number;
+  /** Time since data was sent, since data was received, since anything was received. */
+  readonly lastDataSent: number;
+  readonly lastDataReceived: number;
+  readonly lastReceived: number;
 }
 
 /** A connection at one moment, with its subflows. */
@@ -189,6 +237,36 @@ function subflowInfo(record: SubflowInfoRecord): SubflowInfo {
     segmentsIn: Number(record.segmentsIn),
     retransmits: Number(record.retransmits),
     timeouts: Number(record.timeouts),
+    timestamps: (record.options & TCP_OPTION_TIMESTAMPS) !== 0,
+    sack: (record.options & TCP_OPTION_SACK) !== 0,
+    windowScaling: (record.options & TCP_OPTION_WINDOW_SCALE) !== 0,
+    ecn: (record.options & TCP_OPTION_ECN) !== 0,
+    recovery: RECOVERY_NAMES[record.recovery] ?? 'open',
+    sndShift: record.sndShift,
+    rcvShift: record.rcvShift,
+    pmtu: record.pmtu,
+    advMss: record.advMss,
+    rcvMss: record.rcvMss,
+    ato: record.ato,
+    outstanding: record.outstanding,
+    sacked: record.sacked,
+    lost: record.lost,
+    retransmitted: record.retransmitted,
+    notSent: record.notSent,
+    reordering: record.reordering,
+    duplicates: record.duplicates,
+    outOfOrder: record.outOfOrder,
+    dataSegmentsOut: record.dataSegmentsOut,
+    dataSegmentsIn: record.dataSegmentsIn,
+    rcvRtt: record.rcvRtt,
+    rcvSpace: record.rcvSpace,
+    rcvWindow: record.rcvWindow,
+    receiveBuffer: record.receiveBuffer,
+    sendBuffer: record.sendBuffer,
+    pacingRate: Number(record.pacingRate),
+    lastDataSent: Number(record.lastDataSent),
+    lastDataReceived: Number(record.lastDataReceived),
+    lastReceived: Number(record.lastReceived),
   };
 }
 

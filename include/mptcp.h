@@ -204,6 +204,28 @@ enum mptcp_wasm_subflow_states {
   MPTCP_WASM_TCP_CLOSING = 11,
 };
 
+/* SubflowInfo.options: what both sides agreed on, numbered as Linux numbers them in tcpi_options. */
+enum mptcp_wasm_TCP_options {
+  /* timestamps (RFC 7323) */
+  MPTCP_WASM_TCP_OPTION_TIMESTAMPS = 1,
+  /* selective acknowledgments (RFC 2018) */
+  MPTCP_WASM_TCP_OPTION_SACK = 2,
+  /* window scaling (RFC 7323) */
+  MPTCP_WASM_TCP_OPTION_WINDOW_SCALE = 4,
+  /* explicit congestion notification (RFC 3168) */
+  MPTCP_WASM_TCP_OPTION_ECN = 8,
+};
+
+/* SubflowInfo.recovery: what the sender is doing about losses. */
+enum mptcp_wasm_recovery_states {
+  /* nothing is known to be lost */
+  MPTCP_WASM_RECOVERY_OPEN = 0,
+  /* fast recovery (RFC 6675) */
+  MPTCP_WASM_RECOVERY_FAST = 1,
+  /* after a retransmission timeout */
+  MPTCP_WASM_RECOVERY_LOSS = 2,
+};
+
 /* SubflowInfo.flags. */
 enum mptcp_wasm_subflow_flags {
   /* the first subflow of its connection (MP_CAPABLE) */
@@ -742,8 +764,62 @@ struct mptcp_wasm_subflow_info {
   uint64_t retransmits;
   /* retransmission timeouts */
   uint64_t timeouts;
+  /* TCP_OPTION_ bits: what both sides agreed on */
+  uint8_t options;
+  /* a RECOVERY_ value */
+  uint8_t recovery;
+  /* window scale of the peer */
+  uint8_t snd_shift;
+  /* window scale of this side */
+  uint8_t rcv_shift;
+  /* bytes of the largest packet the path takes, as far as is known */
+  uint32_t pmtu;
+  /* MSS announced to the peer, bytes */
+  uint32_t adv_mss;
+  /* largest segment received, payload bytes */
+  uint32_t rcv_mss;
+  /* longest time an ACK of data is held back, µs */
+  uint32_t ato;
+  /* bytes sent and not acknowledged; of them */
+  uint32_t outstanding;
+  /* bytes sacked */
+  uint32_t sacked;
+  /* bytes taken for lost and not sent again */
+  uint32_t lost;
+  /* bytes sent again and neither sacked nor lost again */
+  uint32_t retransmitted;
+  /* bytes given to this subflow and not sent yet */
+  uint32_t not_sent;
+  /* how long reordered segments are waited for, quarters of the smallest RTT; 0 while no reordering was seen */
+  uint32_t reordering;
+  /* DSACK reports: segments that arrived twice at the peer */
+  uint32_t duplicates;
+  /* segments with data received out of order */
+  uint32_t out_of_order;
+  /* segments with data sent, those sent again included */
+  uint32_t data_segments_out;
+  /* segments with data received */
+  uint32_t data_segments_in;
+  /* RTT as the receiving side sees it, µs, 0 before the first sample */
+  uint32_t rcv_rtt;
+  /* bytes the application read in the fastest round trip so far; of the whole connection */
+  uint32_t rcv_space;
+  /* window announced and not used, bytes; of the whole connection */
+  uint32_t rcv_window;
+  /* bytes the receive buffer may hold now; of the whole connection */
+  uint32_t receive_buffer;
+  /* bytes the send buffer may hold now; of the whole connection */
+  uint32_t send_buffer;
+  /* bytes per second at which segments leave; 0 when they are not paced */
+  uint64_t pacing_rate;
+  /* µs since data was sent; since the beginning of time before the first */
+  uint64_t last_data_sent;
+  /* µs since data was received; likewise */
+  uint64_t last_data_received;
+  /* µs since any acceptable segment was received */
+  uint64_t last_received;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_subflow_info) == 152);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_subflow_info) == 264);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, remote_hi) == 16);
@@ -774,7 +850,34 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, segments_out) == 120)
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, segments_in) == 128);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, retransmits) == 136);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, timeouts) == 144);
-#define MPTCP_WASM_SIZEOF_SUBFLOW_INFO 152
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, options) == 152);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, recovery) == 153);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, snd_shift) == 154);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, rcv_shift) == 155);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, pmtu) == 156);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, adv_mss) == 160);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, rcv_mss) == 164);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, ato) == 168);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, outstanding) == 172);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, sacked) == 176);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, lost) == 180);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, retransmitted) == 184);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, not_sent) == 188);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, reordering) == 192);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, duplicates) == 196);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, out_of_order) == 200);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, data_segments_out) == 204);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, data_segments_in) == 208);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, rcv_rtt) == 212);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, rcv_space) == 216);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, rcv_window) == 220);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, receive_buffer) == 224);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, send_buffer) == 228);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, pacing_rate) == 232);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_data_sent) == 240);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_data_received) == 248);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_received) == 256);
+#define MPTCP_WASM_SIZEOF_SUBFLOW_INFO 264
 
 /* At the address mptcp_pool_info() returns: what is in use now. */
 struct mptcp_wasm_pool_info {

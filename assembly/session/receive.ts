@@ -12,6 +12,7 @@ import {
 import { poolFree, poolTake } from '../memory/pool';
 import { rangeGapEnd, rangeGapStart } from '../memory/ranges';
 import { dsnLe, dsnLt, seqLe, seqLt } from '../memory/sequence';
+import { now } from '../state/clock';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { ReceiveMap, receiveMapPool } from '../state/datamap';
@@ -100,6 +101,10 @@ export function takeData(subflow: Subflow): u32 {
     const inOrder = seqLe(segment.seq, expected) && subflowRanges(subflow).count == 0;
     const complete = placeSegment(connection, subflow);
     acknowledgeData(subflow, inOrder && complete);
+    subflow.dataSegmentsIn++;
+    if (seqLt(expected, segment.seq)) subflow.outOfOrder++;
+    if (segment.segmentSize > subflow.rcvMss) subflow.rcvMss = min<u32>(segment.segmentSize, segment.payloadLength);
+    subflow.lastDataReceivedAt = now();
     receiveRttSample(subflow);
     if (subflow.ecn != 0) ecnReceived(subflow);
     connection.lastReceived = changetype<usize>(subflow);

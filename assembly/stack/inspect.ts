@@ -1,4 +1,5 @@
 import {
+  CONFIG_DELAYED_ACK,
   ConnectionInfo,
   ERR_DONE,
   ERR_HANDLE,
@@ -9,16 +10,25 @@ import {
   SUBFLOW_INITIAL,
   SUBFLOW_STALE,
   SubflowInfo,
+  TCP_OPTION_ECN,
+  TCP_OPTION_SACK,
+  TCP_OPTION_TIMESTAMPS,
+  TCP_OPTION_WINDOW_SCALE,
 } from '../abi';
 import { pagesFree, pagesTotal } from '../memory/pages';
 import { rangeIndexPool, rangePool } from '../memory/ranges';
+import { dsnLt } from '../memory/sequence';
 import { wheelArmed } from '../memory/wheel';
 import { largeTablePool, middleTablePool, smallTablePool } from '../session/buffer';
+import { now } from '../state/clock';
+import { config } from '../state/config';
 import { Connection, connectionPool, readableBytes, remoteAddressPool } from '../state/connection';
-import { mapPool, receiveMapPool, segmentPool } from '../state/datamap';
+import { mapPool, receiveMapPool, SEGMENT_LOST, SentSegment, segmentPool } from '../state/datamap';
 import { noticePool } from '../state/events';
 import { listenerPool } from '../state/listener';
-import { inFlight, Subflow, subflowPool } from '../state/subflow';
+import { ECN_AGREED, inFlight, Subflow, subflowPool, unsentBytes } from '../state/subflow';
+import { ownMss } from '../tcp/handshake';
+import { paceRate } from '../tcp/pacing';
 import { currentRto } from '../tcp/rtt';
 import { repliesSent, replyPool } from './replies';
 import { awayPool } from './shards';
@@ -27,7 +37,7 @@ import { connectionOf } from './sockets';
 /** Fills the records that show the inside. Each is valid until the next call. */
 
 const connectionInfo: usize = memory.data(256, 8);
-const subflowInfo: usize = memory.data(256, 8);
+const subflowInfo: usize = memory.data(512, 8);
 const poolInfo: usize = memory.data(64, 8);
 
 export function inspectConnection(handle: i32): i32 {
@@ -113,7 +123,50 @@ export function inspectSubflow(handle: i32, index: i32): i32 {
   info.segmentsIn = subflow.segmentsIn;
   info.retransmits = subflow.retransmits;
   info.timeouts = subflow.timeouts;
+  inspectTcp(info, connection, subflow);
   return <i32>subflowInfo;
+}
+
+/** What `struct tcp_info` of Linux has besides. */
+function inspectTcp(info: SubflowInfo, connection: Connection, subflow: Subflow): void {
+  let agreed = 0;
+  if (subflow.timestamps != 0) agreed |= TCP_OPTION_TIMESTAMPS;
+  if (subflow.sack != 0) agreed |= TCP_OPTION_SACK;
+  if (subflow.scaled != 0) agreed |= TCP_OPTION_WINDOW_SCALE;
+  if ((subflow.ecn & ECN_AGREED) != 0) agreed |= TCP_OPTION_ECN;
+  info.options = <u8>agreed;
+  info.recovery = subflow.recovery;
+  info.sndShift = subflow.sndShift;
+  info.rcvShift = subflow.rcvShift;
+  info.pmtu = subflow.mtu;
+  info.advMss = ownMss(subflow);
+  info.rcvMss = subflow.rcvMss;
+  info.ato = <u32>config(CONFIG_DELAYED_ACK);
+  info.outstanding = subflow.outstanding;
+  info.sacked = subflow.sackedBytes;
+  info.lost = subflow.lostBytes;
+  info.retransmitted = 0;
+  for (let at = subflow.openHead; at != 0; at = changetype<SentSegment>(at).openNext) {
+    const sent = changetype<SentSegment>(at);
+    if (sent.transmissions > 1 && (sent.flags & SEGMENT_LOST) == 0) info.retransmitted += sent.length;
+  }
+  info.notSent = unsentBytes(subflow);
+  info.reordering = subflow.reorderingSeen != 0 ? max<u32>(subflow.reorderingWindow, 1) : 0;
+  info.duplicates = subflow.duplicates;
+  info.outOfOrder = subflow.outOfOrder;
+  info.dataSegmentsOut = subflow.dataSegmentsOut;
+  info.dataSegmentsIn = subflow.dataSegmentsIn;
+  info.rcvRtt = subflow.rcvRtt;
+  info.rcvSpace = connection.rcvSpace;
+  info.rcvWindow = dsnLt(connection.rcvNxt, connection.rcvWindowEnd)
+    ? <u32>(connection.rcvWindowEnd - connection.rcvNxt)
+    : 0;
+  info.receiveBuffer = connection.receiveBuffer;
+  info.sendBuffer = connection.sendBuffer;
+  info.pacingRate = connection.pacing != 0 && subflow.srtt != 0 ? <u64>(paceRate(subflow) * 1e6) : 0;
+  info.lastDataSent = now() - subflow.lastDataAt;
+  info.lastDataReceived = now() - subflow.lastDataReceivedAt;
+  info.lastReceived = now() - subflow.lastReceivedAt;
 }
 
 export function inspectPools(): i32 {

@@ -169,6 +169,7 @@ export class Subflow {
   /** Echo of the last sample; without timestamps the sequence number that ends the sample, begun at rcvRttAt. */
   rcvRttMark: u32;
   rcvRttAt: i64;
+  lastDataReceivedAt: i64;
   tsRecent: u32;
   tsRecentAt: u32;
   tsOffset: u32;
@@ -247,6 +248,13 @@ export class Subflow {
   bytesRetransmitted: u64;
   segmentsOut: u64;
   segmentsIn: u64;
+  /** Segments with data sent and received; received out of order; that the peer got twice by what it says. */
+  dataSegmentsOut: u32;
+  dataSegmentsIn: u32;
+  outOfOrder: u32;
+  duplicates: u32;
+  /** Payload bytes of the largest segment received. */
+  rcvMss: u32;
   retransmits: u32;
   timeouts: u32;
   failDsn: u64;

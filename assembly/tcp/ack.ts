@@ -219,6 +219,7 @@ function takeDuplicateReport(subflow: Subflow): u32 {
   const below = seqLe(right, segment.ack);
   const within = options.sackCount > 1 && seqLe(sackLeft(1), left) && seqLe(right, sackRight(1));
   if (!below && !within) return 0;
+  subflow.duplicates++;
   rackRepeated(subflow);
   return right - left;
 }

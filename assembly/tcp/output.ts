@@ -260,6 +260,7 @@ function emitData(
   length: u32,
   again: bool,
 ): void {
+  subflow.dataSegmentsOut++;
   // RFC 3168 section 6.1.5: not what is sent again, which an attacker could make look congested.
   const fresh = !again && (subflow.ecn & ECN_AGREED) != 0;
   const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);

@@ -30,8 +30,8 @@ export function paceLimit(subflow: Subflow): u32 {
   return max<u32>(<u32>min<f64>(burst, 1e9), BURST_SEGMENTS * subflow.mss);
 }
 
-/** Bytes per µs. */
-function paceRate(subflow: Subflow): f64 {
+/** Bytes per µs; the round-trip time must be known. */
+export function paceRate(subflow: Subflow): f64 {
   const factor: f64 = subflow.cwnd < subflow.ssthresh ? 2 : 1.2;
   return (factor * <f64>subflow.cwnd) / <f64>subflow.srtt;
 }
