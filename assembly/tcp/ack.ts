@@ -92,6 +92,8 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
     subflow.softError = 0;
     subflow.probes = 0;
     subflow.dupAcks = 0;
+    // The ACK a probe was to ask for is here.
+    subflow.tailDue = PROBE_NONE;
   }
   if (isSpurious(subflow, una, ack, repeated, duplicate)) {
     undo(subflow);

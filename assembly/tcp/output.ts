@@ -81,7 +81,8 @@ export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
       if (connection === null || !sendData(subflow, connection, descriptor)) return false;
       break;
     case OUT_TAIL_PROBE:
-      if (connection === null || !sendTail(subflow, connection, descriptor)) return false;
+      if (connection === null) return false;
+      sendTail(subflow, connection, descriptor);
       break;
     case OUT_FIN:
       if (!sendFin(subflow, connection, descriptor)) return false;
@@ -119,7 +120,7 @@ function nextAction(subflow: Subflow): i32 {
   }
   if (state == TCP_CLOSED) return OUT_NONE;
   if (state != TCP_TIME_WAIT && subflow.paceAt == 0) {
-    if (subflow.tailDue != PROBE_NONE) return tailAction(subflow);
+    if (subflow.tailDue != PROBE_NONE && subflow.segmentTail != 0) return tailAction(subflow);
     const flight = inFlight(subflow);
     // RFC 5682 section 2.1, step 2b: new bytes first.
     const lost: usize = subflow.frto == FRTO_NEW && subflow.mapNext != 0 ? 0 : firstLost(subflow);
@@ -209,15 +210,12 @@ function dataSent(subflow: Subflow, connection: Connection, length: u32): void {
 }
 
 /** A tail loss probe of bytes sent before: the last segment, or its end when a link was to cut it. */
-function sendTail(subflow: Subflow, connection: Connection, descriptor: usize): bool {
+function sendTail(subflow: Subflow, connection: Connection, descriptor: usize): void {
   const last = changetype<SentSegment>(subflow.segmentTail);
-  if (subflow.segmentTail == 0 || (last.length > subflow.mss && !sentSplit(subflow, last, last.length - subflow.mss))) {
-    subflow.tailDue = PROBE_NONE;
-    return false;
-  }
+  // Without memory for a piece it goes whole.
+  if (last.length > subflow.mss) sentSplit(subflow, last, last.length - subflow.mss);
   tailProbeSent(subflow);
   emitAgain(subflow, connection, descriptor, changetype<SentSegment>(subflow.segmentTail));
-  return true;
 }
 
 function sendAgain(subflow: Subflow, connection: Connection, descriptor: usize): bool {

@@ -113,7 +113,7 @@ export interface ScriptOptions {
 }
 
 /** Where the script's clock begins, µs. */
-const BEGIN = 1_000_000_000;
+export const BEGIN = 1_000_000_000;
 
 export class Script {
   readonly x: MptcpExports;

@@ -8,7 +8,7 @@ import {
   CONGESTION_RENO,
 } from '../../host/abi.js';
 import { plainPassive, SYN } from './handshakes.js';
-import { Peer, type PeerOptions, pattern, type Said, Script, type ScriptOptions, VARIANTS } from './script.js';
+import { BEGIN, Peer, type PeerOptions, pattern, type Said, Script, type ScriptOptions, VARIANTS } from './script.js';
 
 const MSS = 1460;
 const RTT = 50_000;
@@ -79,6 +79,20 @@ describe.each(VARIANTS)('loss recovery (%s)', (variant) => {
     script.advance(1_000_000);
     peer.expect('A', { seq: 1, data: 'one', at: begin + RTO });
     peer.expect('A', { seq: 1, data: 'one', at: begin + 2 * RTO });
+  });
+
+  it('forgets a probe that is due when the ACK comes first, and goes on (RFC 8985 section 7.3)', () => {
+    const script = open();
+    const { peer, handle, seq } = opened(script);
+    script.write(handle, pattern(10 * MSS));
+    script.skip();
+    // The timer runs out, and before anything can leave all is acknowledged.
+    expect(script.x.mptcp_time(BigInt(BEGIN + script.now + 2 * RTT + 2_000))).toBe(0);
+    script.write(handle, pattern(MSS));
+    peer.send('A', { seq: 1, ack: seq(10) });
+    peer.expect('A', { seq: seq(10), length: MSS });
+    script.expectNothing();
+    expect(script.counter('tailProbes')).toBe(0);
   });
 
   it('does not probe when it is told not to, nor without SACK (RFC 8985 section 7)', () => {
