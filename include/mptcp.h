@@ -348,7 +348,7 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_LINGER = 51,
   /* 0, 1 or 2, default 1: answer SYNs without keeping them (RFC 4987 section 3.6): never, when the backlog is full, always (net.ipv4.tcp_syncookies) */
   MPTCP_WASM_CONFIG_SYN_COOKIES = 52,
-  /* bytes up to which the send buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_wmem) */
+  /* bytes up to which the send buffer of a connection grows by itself, default a quarter of the budget and at most 16 MiB (net.ipv4.tcp_wmem) */
   MPTCP_WASM_CONFIG_SEND_BUFFER_MAX = 56,
   /* bytes up to which the receive buffer of a connection grows by itself, default a quarter of the budget and at most 32 MiB (net.ipv4.tcp_rmem) */
   MPTCP_WASM_CONFIG_RECEIVE_BUFFER_MAX = 57,
