@@ -53,7 +53,7 @@ const STACK_PRIORITY = 10;
 const MEMORY = 256 << 20;
 const PIECE = Buffer.alloc(1 << 16);
 /** Time for programs to start, s. */
-const LEAD = 1;
+const LEAD = 2.5;
 /** Slots of time in which received bytes are counted, s; `tcp_flows.py` has the same. */
 const SLOT = 0.01;
 /** Packets that wait for a reader of a TUN device; the kernel's 500 are less than a burst on a busy machine. */

@@ -197,12 +197,17 @@ export const tcpFairness: Scenario = {
   },
 };
 
-/** Runs flows again when the relay could not keep its times: the figures would be those of another path. */
+/**
+ * Runs flows again when the relay could not keep its times: the figures would be those of another path. Returns the
+ * run in which it was late the least.
+ */
 async function runQuietly(plan: RunPlan): Promise<RunResult> {
-  for (let attempt = 1; ; attempt++) {
+  let best = await runFlows(plan);
+  for (let attempt = 1; attempt < ATTEMPTS && latest(best) > LATE_MOST; attempt++) {
     const result = await runFlows(plan);
-    if (latest(result) <= LATE_MOST || attempt === ATTEMPTS) return result;
+    if (latest(result) < latest(best)) best = result;
   }
+  return best;
 }
 
 /** The longest that the relay was late, ms. */
