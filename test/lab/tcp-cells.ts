@@ -28,7 +28,7 @@ export const GRID: readonly Cell[] = RATES.flatMap((rate) =>
 /** What stands for the grid where time is short: a full link, one that loss empties, and a long one. */
 export const SAMPLE: readonly Cell[] = [
   { rate: 100, rtt: 10, loss: 0, seeds: 1 },
-  { rate: 100, rtt: 10, loss: 1, seeds: 4 },
+  { rate: 100, rtt: 10, loss: 1, seeds: 2 },
   { rate: 10, rtt: 100, loss: 0.1, seeds: 4 },
 ];
 
@@ -50,13 +50,13 @@ export interface Batch {
 }
 
 /** What all paths of a batch may carry together, Mbit/s: more would measure the processor. */
-const LOAD_MOST = 300;
+const LOAD_MOST = 350;
 
 /** Spreads cells and their seeds over as few batches as the load allows. */
 export function batches(controller: CongestionName, cells: readonly Cell[]): Batch[] {
   const made: { paths: PathShape[]; flows: FlowPlan[]; cells: Cell[]; load: number }[] = [];
   for (const cell of cells) {
-    const load = expected(cell) * PAIRINGS.length;
+    const load = peak(cell) * PAIRINGS.length;
     for (let seed = 1; seed <= cell.seeds; seed++) {
       let batch = made.find((each) => each.load + load <= LOAD_MOST);
       if (batch === undefined) {
@@ -75,8 +75,12 @@ export function batches(controller: CongestionName, cells: readonly Cell[]): Bat
   return made;
 }
 
-/** About what a flow will reach, Mbit/s: the link, or somewhat more than the bound of Mathis et al. */
-function expected({ rate, rtt, loss }: Cell): number {
-  const bound = loss === 0 ? Number.POSITIVE_INFINITY : (Math.sqrt(150 / loss) * 1448 * 8) / (rtt * 1000);
-  return Math.min(rate, 1.3 * bound);
+/**
+ * What a flow reaches at most, Mbit/s: the link, or the window at which slow start meets its first loss. All flows of a
+ * batch are in slow start at the same time.
+ */
+function peak({ rate, rtt, loss }: Cell): number {
+  if (loss === 0) return rate;
+  const window = 0.5 / (loss / 100);
+  return Math.min(rate, (window * 1448 * 8) / (rtt * 1000));
 }
