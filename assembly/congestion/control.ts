@@ -34,10 +34,10 @@ export function congestionSwitched(subflow: Subflow): void {
 }
 
 /**
- * An ACK was processed, with these SIGNAL_ bits: it acknowledged `acked` new bytes of `flight` that were in flight, and
- * `delivered` arrived by what it says, in order or not.
+ * An ACK was processed, with these SIGNAL_ bits: it acknowledged `acked` new bytes, and `delivered` arrived by
+ * what it says, in order or not.
  */
-export function congestionAcked(subflow: Subflow, signals: u32, acked: u32, delivered: u32, flight: u32): void {
+export function congestionAcked(subflow: Subflow, signals: u32, acked: u32, delivered: u32): void {
   if ((signals & SIGNAL_SPURIOUS) != 0) congestionUndo(subflow);
   if ((signals & SIGNAL_RECOVERED) != 0) subflow.cwnd = subflow.ssthresh;
   if ((signals & SIGNAL_RECOVERY) != 0) {
@@ -46,7 +46,7 @@ export function congestionAcked(subflow: Subflow, signals: u32, acked: u32, deli
   } else if (subflow.recovery == LOSS_RECOVERY) {
     prrDelivered(subflow, delivered, signals);
   } else if ((signals & SIGNAL_ACKED) != 0) {
-    grow(subflow, acked, flight);
+    grow(subflow, acked);
   }
   if ((signals & SIGNAL_TAIL_LOSS) != 0 && subflow.recovery == LOSS_OPEN) {
     // RFC 8985 section 7.4.2: one reduction, as for a loss that was repaired already.
@@ -97,15 +97,15 @@ export function congestionIdle(subflow: Subflow): void {
   subflow.cwnd = max<u32>(subflow.cwnd, initial);
 }
 
-function grow(subflow: Subflow, acked: u32, flight: u32): void {
+function grow(subflow: Subflow, acked: u32): void {
   if (subflow.recovery != LOSS_OPEN && subflow.cwnd >= subflow.ssthresh) return;
   if (subflow.cwnd < subflow.ssthresh) {
-    // RFC 2861 in spirit: a window that was not used is no proof that it could be.
-    if (subflow.recovery == LOSS_OPEN && flight * 2 < subflow.cwnd) return;
+    // RFC 7661: a window that was not used is no proof that it could be.
+    if (subflow.recovery == LOSS_OPEN && subflow.cwndLimited == 0 && subflow.flightMost << 1 < subflow.cwnd) return;
     if (subflow.ssthresh == CWND_MAX && config(CONFIG_HYSTART) != 0) acked = hystartAcked(subflow, acked, lastSample());
     acked = slowStart(subflow, acked);
     if (acked == 0) return;
-  } else if (flight + 2 * subflow.mss < subflow.cwnd) {
+  } else if (subflow.cwndLimited == 0) {
     if (ownerOf(subflow).congestion == CONGESTION_CUBIC) cubicUnused(subflow);
     return;
   }

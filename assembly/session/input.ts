@@ -24,7 +24,7 @@ import { addressAnnounced, addressesRemoved } from '../paths/manager';
 import { Connection, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
 import { JOIN_DONE, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
-import { acknowledged, acknowledgedFin, acknowledgedFlight, delivered } from '../tcp/ack';
+import { acknowledged, acknowledgedFin, delivered } from '../tcp/ack';
 import { closeSending, resetDue } from '../tcp/close';
 import { ecnEchoed } from '../tcp/ecn';
 import { tcpInput } from '../tcp/input';
@@ -130,7 +130,7 @@ function takeAcknowledgment(subflow: Subflow, signals: u32): void {
     count(COUNTER_MPTCP_SubflowRecover);
   }
   if ((signals & (SIGNAL_ACKED | SIGNAL_DELIVERED | SIGNAL_RECOVERY | SIGNAL_SPURIOUS)) != 0)
-    congestionAcked(subflow, signals, acknowledged(), delivered(), acknowledgedFlight());
+    congestionAcked(subflow, signals, acknowledged(), delivered());
   if (subflow.ecn != 0 && ecnEchoed(subflow)) congestionEcn(subflow);
 }
 

@@ -95,6 +95,8 @@ export class Subflow {
   /** RTT samples of the round, and rounds of conservative slow start begun, 0 when not in it (RFC 9406). */
   hystartSamples: u8;
   hystartRounds: u8;
+  /** 1 while the congestion window is what holds back sending. */
+  cwndLimited: u8;
   /** Probes of a closed window since the peer answered last. */
   windowProbes: u8;
   /** Of the timeouts that `backoff` counts, those of a peer that answered with a closed window. */
@@ -199,6 +201,9 @@ export class Subflow {
   cwnd: u32;
   ssthresh: u32;
   cwndAcked: u32;
+  /** The most in flight after a segment of this round trip, which ends at flightEnd. */
+  flightMost: u32;
+  flightEnd: u32;
   /** Before the episode of loss that can still be taken back. */
   priorCwnd: u32;
   priorSsthresh: u32;

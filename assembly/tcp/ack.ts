@@ -3,7 +3,6 @@ import { now } from '../state/clock';
 import { DataMap, mapFree, SEGMENT_FIN, SEGMENT_SACKED, SentSegment } from '../state/datamap';
 import {
   FRTO_OFF,
-  inFlight,
   LOSS_OPEN,
   LOSS_RECOVERY,
   LOSS_TIMEOUT,
@@ -26,7 +25,6 @@ import { undo, undoByDuplicates, undoByTimestamp } from './undo';
 
 let newlyAcked: u32 = 0;
 let newlyDelivered: u32 = 0;
-let flightBefore: u32 = 0;
 let finAcked: bool = false;
 
 /** Octets the last tcpAcknowledge() freed. */
@@ -37,11 +35,6 @@ export function acknowledged(): u32 {
 /** Octets it showed to have arrived, in order or not, that were not known to have (RFC 9937 "DeliveredData"). */
 export function delivered(): u32 {
   return newlyDelivered;
-}
-
-/** Octets that were in flight before it. */
-export function acknowledgedFlight(): u32 {
-  return flightBefore;
 }
 
 /** True when it acknowledged the FIN. */
@@ -59,7 +52,6 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
   newlyAcked = 0;
   newlyDelivered = 0;
   finAcked = false;
-  flightBefore = inFlight(subflow);
   rttSampleForget();
   if (seqLt(ack, una)) return 0;
   const windowChanged = updateWindow(subflow);

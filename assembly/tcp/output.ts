@@ -9,6 +9,7 @@ import {
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
 } from '../abi';
+import { seqLe } from '../memory/sequence';
 import { now } from '../state/clock';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
@@ -202,9 +203,17 @@ function sendData(subflow: Subflow, connection: Connection, descriptor: usize): 
   return true;
 }
 
-/** What every segment with data starts: timers, pacing. */
+/** What every segment with data starts: timers, pacing, and the note of how far the congestion window is used. */
 function dataSent(subflow: Subflow, connection: Connection, length: u32): void {
   subflow.lastDataAt = now();
+  // RFC 7661 section 4.3: not what is in flight when an ACK comes counts, but the most of the last round trip.
+  const flight = inFlight(subflow);
+  const limited = flight + subflow.mss > subflow.cwnd;
+  if (limited || flight > subflow.flightMost || seqLe(subflow.flightEnd, subflow.sndUna)) {
+    subflow.cwndLimited = limited ? 1 : 0;
+    subflow.flightMost = flight;
+    subflow.flightEnd = subflow.sndNxt;
+  }
   rtoStart(subflow);
   if (connection.pacing != 0) paceSent(subflow, length);
 }

@@ -3,7 +3,7 @@ import { rangeAdd, rangeTakeFront } from '../memory/ranges';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { ACK_DELAYED, ACK_NONE, Subflow, subflowRanges } from '../state/subflow';
-import { segment } from '../wire/segment';
+import { segment, TCP_FLAG_PSH } from '../wire/segment';
 import { ackNow } from './ready';
 import { timersArm } from './timers';
 
@@ -49,7 +49,10 @@ export function acknowledgeData(subflow: Subflow, inOrder: bool): void {
     ackNow(subflow);
     return;
   }
-  if (subflow.unacked >= 2) {
+  // A full segment with PSH is the last of a burst, most likely: its sender waits. A short one may get its ACK with the
+  // answer of the application.
+  const burstEnds = (segment.flags & TCP_FLAG_PSH) != 0 && segment.payloadLength >= subflow.mss;
+  if (subflow.unacked >= 2 || burstEnds) {
     ackNow(subflow);
     return;
   }

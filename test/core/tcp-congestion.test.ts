@@ -105,6 +105,29 @@ describe.each(VARIANTS)('congestion control (%s)', (variant) => {
     expect(flow.cwnd - begin).toBeLessThan(11);
   });
 
+  it('grows for every ACK of a batch that comes before anything can leave (RFC 5681 section 3.1, RFC 7661)', () => {
+    const flow = open(CONGESTION_RENO);
+    flow.fill();
+    flow.script.skip();
+    flow.script.advance(RTT);
+    for (let n = 1; n <= 10; n++) flow.peer.send('A', { seq: 1, ack: 1 + n * MSS });
+    expect(flow.cwnd).toBe(20);
+    expect(flow.script.flush()).toHaveLength(20);
+  });
+
+  it('does not grow while the application, not the window, holds back sending (RFC 7661)', () => {
+    const flow = open(CONGESTION_RENO);
+    let acked = 0;
+    for (let n = 0; n < 20; n++) {
+      flow.script.write(flow.handle, pattern(3 * MSS));
+      flow.script.skip();
+      flow.script.advance(RTT);
+      acked += 3 * MSS;
+      flow.peer.send('A', { seq: 1, ack: 1 + acked });
+    }
+    expect(flow.cwnd).toBe(10);
+  });
+
   it('of CUBIC reduces to 0.7 (RFC 9438 section 4.6)', () => {
     const flow = open(CONGESTION_CUBIC);
     const top = grown(flow, 160);

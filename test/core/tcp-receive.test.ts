@@ -20,6 +20,23 @@ describe.each(VARIANTS)('receiving (%s)', (variant) => {
     return { ...made, at: 17 };
   };
 
+  it('acknowledges a full segment with PSH at once, and a short one later (RFC 9293 section 3.8.6.3)', () => {
+    const script = open();
+    const { peer } = plainPassive(script);
+    // The first sixteen are acknowledged at once.
+    let seq = 1;
+    for (let n = 0; n < 16; n++, seq += 1460) peer.send('A', { seq, ack: 1, data: pattern(1_460) });
+    script.skip();
+    peer.send('A', { seq, ack: 1, data: pattern(1_460) });
+    script.expectNothing();
+    peer.send('A', { seq: seq + 1460, ack: 1, data: pattern(1_460) });
+    peer.expect('A', { ack: seq + 2920 });
+    peer.send('AP', { seq: seq + 2920, ack: 1, data: pattern(1_460) });
+    peer.expect('A', { ack: seq + 4380 });
+    peer.send('AP', { seq: seq + 4380, ack: 1, data: 'short' });
+    script.expectNothing();
+  });
+
   it('acknowledges the first segments at once, so that the sender can start', () => {
     const script = open();
     const { peer } = plainPassive(script);
