@@ -12,7 +12,7 @@ import {
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
 } from '../abi';
-import { seqLe, seqLt } from '../memory/sequence';
+import { dsnLt, seqLe, seqLt } from '../memory/sequence';
 import { now, nowMs } from '../state/clock';
 import { config } from '../state/config';
 import { count } from '../state/counters';
@@ -184,9 +184,12 @@ function acceptable(subflow: Subflow): bool {
   return seqLt(subflow.rcvNxt, end) && seqLt(segment.seq, edge);
 }
 
-/** No window of this subflow is larger, bytes. */
+/** No window of this subflow is larger, bytes. A buffer that was made smaller leaves what was announced before. */
 function receiveBound(subflow: Subflow): u32 {
-  return subflow.owner != 0 ? ownerOf(subflow).receiveBuffer : <u32>config(CONFIG_RECEIVE_BUFFER);
+  if (subflow.owner == 0) return <u32>config(CONFIG_RECEIVE_BUFFER);
+  const connection = ownerOf(subflow);
+  const promised = dsnLt(connection.rcvNxt, connection.rcvWindowEnd) ? connection.rcvWindowEnd - connection.rcvNxt : 0;
+  return <u32>max<u64>(connection.receiveBuffer, promised);
 }
 
 /** RFC 5961 section 5.2: no ACK so old can still be under way. Nor was anything acknowledged before the first byte. */

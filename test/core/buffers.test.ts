@@ -58,6 +58,14 @@ describe.each(VARIANTS)('buffers that tune themselves (%s)', (variant) => {
     expect(setting(script, handle, CONFIG_RECEIVE_BUFFER)).toBeGreaterThanOrEqual(4 * flight);
   });
 
+  it('made smaller take what was announced before (RFC 9293 section 3.8.6)', () => {
+    const script = new Script({ variant, config: [[CONFIG_RECEIVE_BUFFER, 65_536]] });
+    const { peer, handle } = plainPassive(script);
+    script.set(CONFIG_RECEIVE_BUFFER, 4_096, handle);
+    peer.send('A', { seq: 20_001, ack: 1, data: pattern(1_000, 20_000) });
+    peer.expect('A', { ack: 1, sack: [[20_001, 21_001]] });
+  });
+
   it('holds little for an application that reads slowly', () => {
     const script = open();
     const { peer, handle } = plainPassive(script, { ts: true });
