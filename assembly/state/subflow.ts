@@ -101,6 +101,10 @@ export class Subflow {
   windowProbes: u8;
   /** Of the timeouts that `backoff` counts, those of a peer that answered with a closed window. */
   forgiven: u8;
+  /** MTU_PROBE_ value: what became of the probe for a larger packet. */
+  mtuProbe: u8;
+  /** ECN_ bits: explicit congestion notification (RFC 3168), 0 when not in use. */
+  ecn: u8;
 
   // Sending.
   iss: u32;
@@ -113,23 +117,6 @@ export class Subflow {
   sndWl2: u32;
   sndWindowMax: u32;
   mss: u32;
-  /** Largest segment the peer takes, by its option; bytes that options take from every segment with data. */
-  peerMss: u16;
-  mssOptions: u8;
-  /** MTU_PROBE_ value: what became of the probe for a larger packet. */
-  mtuProbe: u8;
-  /** ECN_ bits: explicit congestion notification (RFC 3168), 0 when not in use. */
-  ecn: u8;
-  /** Bytes of the largest packet the path takes, and of the largest that is not known to be too large. */
-  mtu: u32;
-  mtuBound: u32;
-  /** Bytes of the packet of the last probe, and the sequence number behind it. */
-  mtuProbeSize: u32;
-  mtuProbeEnd: u32;
-  /** From when on a larger packet is to be tried, µs; 0 for never. */
-  mtuProbeAt: i64;
-  /** sndNxt when ECN reduced the congestion window last; bytes up to it ask for no more. */
-  ecnEnd: u32;
   mapHead: usize;
   mapTail: usize;
   /** The map that holds sndNxt. */
@@ -148,16 +135,8 @@ export class Subflow {
   outstanding: u32;
   sackedBytes: u32;
   lostBytes: u32;
-  recoveryEnd: u32;
   /** Highest sequence number acknowledged or sacked (RFC 8985 "fack"). */
   fack: u32;
-  tailProbeEnd: u32;
-  /** sndNxt when the last DSACK round began. */
-  dsackRound: u32;
-  /** End of the first segment sent again in this episode, its time (timestamp clock), bytes sent again in it. */
-  undoEnd: u32;
-  undoStamp: u32;
-  undoBytes: i32;
 
   // Receiving.
   irs: u32;
@@ -204,30 +183,6 @@ export class Subflow {
   /** The most in flight after a segment of this round trip, which ends at flightEnd. */
   flightMost: u32;
   flightEnd: u32;
-  /** Before the episode of loss that can still be taken back. */
-  priorCwnd: u32;
-  priorSsthresh: u32;
-  /** Proportional rate reduction (RFC 9937): flight when recovery began, delivered since, bytesSent at its begin. */
-  prrFlight: u32;
-  prrDelivered: u32;
-  prrSent: u64;
-  /** HyStart++ (RFC 9406): end of the round, its smallest RTT, that of the round before and of the baseline, µs. */
-  hystartEnd: u32;
-  hystartRtt: u32;
-  hystartLastRtt: u32;
-  hystartBaseline: u32;
-  /** CUBIC (RFC 9438): beginning of the epoch and last use, µs, 0 for none; K, s; W_est, bytes; W_max, cwnd_prior. */
-  cubicEpoch: i64;
-  cubicAt: i64;
-  cubicK: f64;
-  cubicEstimate: f64;
-  cubicMax: u32;
-  cubicPriorMax: u32;
-  cubicPrior: u32;
-
-  // Joining (RFC 8684 section 3.2).
-  localNonce: u32;
-  remoteNonce: u32;
 
   /** Timer: three double words, see subflowTimer(). */
   timer0: i64;
@@ -240,8 +195,8 @@ export class Subflow {
   /** When pacing lets data go again, or 0 while it may go. */
   paceAt: i64;
   lastDataAt: i64;
-  /** When the next segment is due by the rate of pacing, µs. */
-  paceNext: i64;
+  /** When something was acknowledged last, µs. */
+  progressAt: i64;
   ackAt: i64;
   probeAt: i64;
   stateAt: i64;
@@ -266,6 +221,54 @@ export class Subflow {
   answeredAt: u32;
   /** When the last probe of a closed window became due, µs. */
   windowProbeAt: i64;
+
+  // What the usual segment does not need.
+  /** MP_JOIN (RFC 8684 section 3.2). */
+  localNonce: u32;
+  remoteNonce: u32;
+  /** Largest segment the peer takes, by its option; bytes that options take from every segment with data. */
+  peerMss: u16;
+  mssOptions: u8;
+  /** Bytes of the largest packet the path takes, and of the largest that is not known to be too large. */
+  mtu: u32;
+  mtuBound: u32;
+  /** Bytes of the packet of the last probe, and the sequence number behind it. */
+  mtuProbeSize: u32;
+  mtuProbeEnd: u32;
+  /** From when on a larger packet is to be tried, µs; 0 for never. */
+  mtuProbeAt: i64;
+  /** sndNxt when ECN reduced the congestion window last; bytes up to it ask for no more. */
+  ecnEnd: u32;
+  recoveryEnd: u32;
+  tailProbeEnd: u32;
+  /** sndNxt when the last DSACK round began. */
+  dsackRound: u32;
+  /** End of the first segment sent again in this episode, its time (timestamp clock), bytes sent again in it. */
+  undoEnd: u32;
+  undoStamp: u32;
+  undoBytes: i32;
+  /** Before the episode of loss that can still be taken back. */
+  priorCwnd: u32;
+  priorSsthresh: u32;
+  /** Proportional rate reduction (RFC 9937): flight when recovery began, delivered since, bytesSent at its begin. */
+  prrFlight: u32;
+  prrDelivered: u32;
+  prrSent: u64;
+  /** HyStart++ (RFC 9406): end of the round, its smallest RTT, that of the round before and of the baseline, µs. */
+  hystartEnd: u32;
+  hystartRtt: u32;
+  hystartLastRtt: u32;
+  hystartBaseline: u32;
+  /** CUBIC (RFC 9438): beginning of the epoch and last use, µs, 0 for none; K, s; W_est, bytes; W_max, cwnd_prior. */
+  cubicEpoch: i64;
+  cubicAt: i64;
+  cubicK: f64;
+  cubicEstimate: f64;
+  cubicMax: u32;
+  cubicPriorMax: u32;
+  cubicPrior: u32;
+  /** When the next segment is due by the rate of pacing, µs. */
+  paceNext: i64;
 }
 
 /** Subflow.ackDue. */

@@ -2,19 +2,20 @@ import { COUNTER_TAIL_PROBES } from '../abi';
 import { seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { count } from '../state/counters';
-import { LOSS_OPEN, PROBE_AGAIN, PROBE_NEW, PROBE_NONE, Subflow } from '../state/subflow';
+import { PROBE_AGAIN, PROBE_NEW, PROBE_NONE, Subflow } from '../state/subflow';
 import { OPTION_SACK, options } from '../wire/options';
 import { segment } from '../wire/segment';
 import { readyAdd } from './ready';
 import { currentRto } from './rtt';
 import { SIGNAL_TAIL_LOSS } from './signals';
+import { tailProbePlan } from './timers';
 
 /** Tail loss probes (RFC 8985 section 7): when ACKs stay away one segment asks for them, long before a timeout. */
 
 /** The probe timeout ran out (section 7.3): new bytes if there are any, else the last segment again. */
 export function tailProbeExpire(subflow: Subflow): void {
+  if (!tailProbePlan(subflow)) return;
   subflow.tailProbeAt = 0;
-  if (subflow.recovery != LOSS_OPEN || subflow.outstanding == 0 || subflow.tailProbe != PROBE_NONE) return;
   const room = <i32>(subflow.sndUna + subflow.sndWindow - subflow.sndNxt);
   subflow.tailDue = subflow.mapNext != 0 && room > 0 ? PROBE_NEW : PROBE_AGAIN;
   // The probe stands in for a timeout that was due as soon.

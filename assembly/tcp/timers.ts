@@ -38,16 +38,19 @@ export function timersStop(subflow: Subflow): void {
 
 /** Starts the retransmission timer anew (RFC 6298 section 5.3), or stops it when nothing is outstanding (5.2). */
 export function rtoRestart(subflow: Subflow): void {
-  subflow.rtoAt = subflow.outstanding == 0 ? 0 : now() + currentRto(subflow);
-  tailProbePlan(subflow);
+  const time = now();
+  subflow.rtoAt = subflow.outstanding == 0 ? 0 : time + currentRto(subflow);
+  subflow.progressAt = time;
+  if (subflow.tailProbeAt == 0 || subflow.outstanding == 0) tailProbePlan(subflow);
   timersArm(subflow);
 }
 
 /**
- * Sets the deadline of the next tail loss probe (RFC 8985 section 7.2), if one is possible: two round trips from now,
- * more when the peer may delay its only ACK, at most the retransmission timeout.
+ * Sets the deadline of the next tail loss probe (RFC 8985 section 7.2), if one is possible: two round trips from the last
+ * segment sent or acknowledged, more when the peer may delay its only ACK, at most the retransmission timeout. What
+ * moves it later is looked at only when it is reached. True when that is the case now.
  */
-export function tailProbePlan(subflow: Subflow): void {
+export function tailProbePlan(subflow: Subflow): bool {
   const possible =
     subflow.sack != 0 &&
     subflow.outstanding != 0 &&
@@ -58,11 +61,12 @@ export function tailProbePlan(subflow: Subflow): void {
     config(CONFIG_TAIL_LOSS_PROBE) != 0;
   if (!possible) {
     subflow.tailProbeAt = 0;
-    return;
+    return false;
   }
   const margin = subflow.segmentHead == subflow.segmentTail ? DELAYED_ACK_MAX : TIMER_MIN;
-  const at = now() + ((<i64>subflow.srtt) << 1) + margin;
+  const at = max<i64>(subflow.lastDataAt, subflow.progressAt) + ((<i64>subflow.srtt) << 1) + margin;
   subflow.tailProbeAt = subflow.rtoAt != 0 && subflow.rtoAt < at ? subflow.rtoAt : at;
+  return subflow.tailProbeAt <= now();
 }
 
 /** Sets the retransmission timer to a full timeout from now. */
@@ -73,12 +77,12 @@ export function rtoArm(subflow: Subflow): void {
 
 /** Data went out: starts the retransmission timer if it does not run (RFC 6298 section 5.1), and plans a probe. */
 export function rtoStart(subflow: Subflow): void {
-  const before = subflow.tailProbeAt;
   const start = subflow.rtoAt == 0;
   if (start) subflow.rtoAt = now() + currentRto(subflow);
-  tailProbePlan(subflow);
-  if (start) timersArm(subflow);
-  else if (subflow.tailProbeAt != 0 && (before == 0 || subflow.tailProbeAt < before)) timersArm(subflow);
+  // With the second segment in flight the peer has nothing to wait for any more.
+  const early = subflow.tailProbeAt == 0 || subflow.outstanding <= subflow.mss << 1;
+  if (early) tailProbePlan(subflow);
+  if (start || early) timersArm(subflow);
 }
 
 function nextDeadline(subflow: Subflow): i64 {
