@@ -117,6 +117,9 @@ export interface SubflowInfo extends Ends {
   readonly sendBuffer: number;
   /** Bytes per second at which segments leave; 0 when they are not paced. */
   readonly pacingRate: number;
+  /** Bytes that arrived at the peer by what it acknowledged or sacked; bytes per second of the last round trip. */
+  readonly delivered: number;
+  readonly deliveryRate: number;
   /** Time since data was sent, since data was received, since anything was received. */
   readonly lastDataSent: number;
   readonly lastDataReceived: number;
@@ -158,6 +161,10 @@ export interface ConnectionInfo extends Ends {
   /** Bytes that can be read, and written, now. */
   readonly readable: number;
   readonly writable: number;
+  /** Time with bytes unacknowledged or unsent; of it that in which the peer's window, or a full send buffer, limited. */
+  readonly busyTime: number;
+  readonly windowLimitedTime: number;
+  readonly bufferLimitedTime: number;
   readonly subflows: readonly SubflowInfo[];
 }
 
@@ -191,6 +198,9 @@ export function connectionInfo(core: Core, handle: number): ConnectionInfo | und
     bytesReinjected: Number(record.bytesRetransmitted),
     readable: record.readable,
     writable: record.writable,
+    busyTime: Number(record.busyTime),
+    windowLimitedTime: Number(record.windowLimitedTime),
+    bufferLimitedTime: Number(record.bufferLimitedTime),
     subflows: subflowInfos(core, handle),
   };
 }
@@ -264,6 +274,8 @@ function subflowInfo(record: SubflowInfoRecord): SubflowInfo {
     receiveBuffer: record.receiveBuffer,
     sendBuffer: record.sendBuffer,
     pacingRate: Number(record.pacingRate),
+    delivered: Number(record.delivered),
+    deliveryRate: Number(record.deliveryRate),
     lastDataSent: Number(record.lastDataSent),
     lastDataReceived: Number(record.lastDataReceived),
     lastReceived: Number(record.lastReceived),

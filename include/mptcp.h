@@ -668,8 +668,14 @@ struct mptcp_wasm_connection_info {
   uint32_t readable;
   /* bytes that can be written now */
   uint32_t writable;
+  /* µs with bytes unacknowledged or waiting to be sent */
+  uint64_t busy_time;
+  /* µs of these in which the peer's window held back sending */
+  uint64_t window_limited_time;
+  /* µs of these in which the send buffer was full and all of it sent: a larger one would hold more */
+  uint64_t buffer_limited_time;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 168);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 192);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_hi) == 16);
@@ -700,7 +706,10 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, bytes_received) ==
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, bytes_retransmitted) == 152);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, readable) == 160);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, writable) == 164);
-#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 168
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, busy_time) == 168);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, window_limited_time) == 176);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, buffer_limited_time) == 184);
+#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 192
 
 /* At the address mptcp_subflow_info() returns; valid until the next call into the module. */
 struct mptcp_wasm_subflow_info {
@@ -812,6 +821,10 @@ struct mptcp_wasm_subflow_info {
   uint32_t send_buffer;
   /* bytes per second at which segments leave; 0 when they are not paced */
   uint64_t pacing_rate;
+  /* bytes that arrived by what the peer acknowledged or sacked */
+  uint64_t delivered;
+  /* bytes per second that arrived in the last whole round trip, 0 before the first */
+  uint64_t delivery_rate;
   /* µs since data was sent; since the beginning of time before the first */
   uint64_t last_data_sent;
   /* µs since data was received; likewise */
@@ -819,7 +832,7 @@ struct mptcp_wasm_subflow_info {
   /* µs since any acceptable segment was received */
   uint64_t last_received;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_subflow_info) == 264);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_subflow_info) == 280);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, remote_hi) == 16);
@@ -874,10 +887,12 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, rcv_window) == 220);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, receive_buffer) == 224);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, send_buffer) == 228);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, pacing_rate) == 232);
-MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_data_sent) == 240);
-MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_data_received) == 248);
-MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_received) == 256);
-#define MPTCP_WASM_SIZEOF_SUBFLOW_INFO 264
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, delivered) == 240);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, delivery_rate) == 248);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_data_sent) == 256);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_data_received) == 264);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_received) == 272);
+#define MPTCP_WASM_SIZEOF_SUBFLOW_INFO 280
 
 /* At the address mptcp_pool_info() returns: what is in use now. */
 struct mptcp_wasm_pool_info {

@@ -29,6 +29,7 @@ import { pathMtuMapped, pathMtuWanted } from '../tcp/path-mtu';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { sumOddPiece } from '../wire/checksum';
 import { sendBufferTune } from './autotune';
+import { chronoUpdate } from './chrono';
 import { sessionArm } from './timer';
 
 /**
@@ -307,6 +308,7 @@ function push(connection: Connection): void {
     advanceNext(connection, length);
   }
   if (connection.finState == 1 && connection.sndNxt == connection.sndEnd) pushFin(connection);
+  chronoUpdate(connection);
   sessionArm(connection);
 }
 

@@ -20,6 +20,7 @@ import { rangeIndexPool, rangePool } from '../memory/ranges';
 import { dsnLt } from '../memory/sequence';
 import { wheelArmed } from '../memory/wheel';
 import { largeTablePool, middleTablePool, smallTablePool } from '../session/buffer';
+import { chronoSettle } from '../session/chrono';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, connectionPool, readableBytes, remoteAddressPool } from '../state/connection';
@@ -82,6 +83,10 @@ export function inspectConnection(handle: i32): i32 {
   info.readable = readableBytes(connection);
   const used = <u32>(connection.sndEnd - connection.sndUna);
   info.writable = connection.finState == 0 && used < connection.sendBuffer ? connection.sendBuffer - used : 0;
+  chronoSettle(connection);
+  info.busyTime = connection.busyTime;
+  info.windowLimitedTime = connection.windowLimitedTime;
+  info.bufferLimitedTime = connection.bufferLimitedTime;
   return <i32>connectionInfo;
 }
 
@@ -164,6 +169,8 @@ function inspectTcp(info: SubflowInfo, connection: Connection, subflow: Subflow)
   info.receiveBuffer = connection.receiveBuffer;
   info.sendBuffer = connection.sendBuffer;
   info.pacingRate = connection.pacing != 0 && subflow.srtt != 0 ? <u64>(paceRate(subflow) * 1e6) : 0;
+  info.delivered = subflow.delivered;
+  info.deliveryRate = subflow.deliveryRate;
   info.lastDataSent = now() - subflow.lastDataAt;
   info.lastDataReceived = now() - subflow.lastDataReceivedAt;
   info.lastReceived = now() - subflow.lastReceivedAt;

@@ -106,6 +106,12 @@ export class Connection {
   dataAckSeen: u8;
   /** Retransmissions of data at connection level since the last progress. */
   rtxBackoff: u8;
+  /** What it waits for, since when, and µs of waiting so far, see session/chrono.ts. */
+  chrono: u8;
+  chronoAt: i64;
+  busyTime: u64;
+  windowLimitedTime: u64;
+  bufferLimitedTime: u64;
   /** DataMaps to be given to another subflow, in DSN order of arrival. */
   reinjectHead: usize;
   reinjectTail: usize;

@@ -222,6 +222,13 @@ export class Subflow {
   /** When the last probe of a closed window became due, µs. */
   windowProbeAt: i64;
 
+  /** Bytes delivered; the delivery rate, bytes per second; when its round trip began (0 for not), with which numbers. */
+  delivered: u64;
+  deliveryRate: u64;
+  rateAt: i64;
+  rateDelivered: u64;
+  rateEnd: u32;
+
   // What the usual segment does not need.
   /** MP_JOIN (RFC 8684 section 3.2). */
   localNonce: u32;
@@ -316,7 +323,7 @@ export const FRTO_FIRST: u8 = 1;
 export const FRTO_NEW: u8 = 2;
 
 export const SUBFLOW_TIMER: u32 = 2;
-const SUBFLOW_STRIDE: u32 = 768;
+const SUBFLOW_STRIDE: u32 = 832;
 export const subflowPool: Pool = changetype<Pool>(memory.data(64, 8));
 
 export function subflowsOpen(): void {

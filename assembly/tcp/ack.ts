@@ -75,6 +75,7 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
   let signals: u32 = 0;
   if (still < undelivered) {
     newlyDelivered = undelivered - still;
+    deliveryMeasure(subflow, newlyDelivered);
     signals |= SIGNAL_DELIVERED;
   }
   if (newlyAcked > 0) {
@@ -179,6 +180,19 @@ function isSpurious(subflow: Subflow, una: u32, ack: u32, repeated: u32, duplica
   if (repeated > 0 && undoByDuplicates(subflow, repeated)) spurious = true;
   if (subflow.frto != FRTO_OFF && timeoutWasSpurious(subflow, newlyAcked > 0, duplicate)) spurious = true;
   return spurious;
+}
+
+/** Counts what arrived, and how fast from the ACK that begins a round trip to the one that ends it. */
+function deliveryMeasure(subflow: Subflow, bytes: u32): void {
+  subflow.delivered += bytes;
+  if (subflow.rateAt != 0) {
+    if (seqLt(subflow.sndUna, subflow.rateEnd)) return;
+    const elapsed = <u64>(now() - subflow.rateAt);
+    if (elapsed != 0) subflow.deliveryRate = ((subflow.delivered - subflow.rateDelivered) * 1000000) / elapsed;
+  }
+  subflow.rateAt = now();
+  subflow.rateEnd = subflow.sndNxt;
+  subflow.rateDelivered = subflow.delivered;
 }
 
 /** RFC 9293 section 3.10.7.4: the window of an older segment must not replace that of a newer. */

@@ -206,6 +206,8 @@ function sendData(subflow: Subflow, connection: Connection, descriptor: usize): 
 /** What every segment with data starts: timers, pacing, and the note of how far the congestion window is used. */
 function dataSent(subflow: Subflow, connection: Connection, length: u32): void {
   subflow.lastDataAt = now();
+  // A pause does not count as a slow path.
+  if (subflow.outstanding == length) subflow.rateAt = 0;
   // RFC 7661 section 4.3: not what is in flight when an ACK comes counts, but the most of the last round trip.
   const flight = inFlight(subflow);
   const limited = flight + subflow.mss > subflow.cwnd;

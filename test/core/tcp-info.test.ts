@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import {
   CONFIG_ECN,
   CONFIG_PACING,
+  CONFIG_SEND_BUFFER,
   CONFIG_TAIL_LOSS_PROBE,
+  ERR_DONE,
   RECOVERY_FAST,
   RECOVERY_LOSS,
   RECOVERY_OPEN,
@@ -40,6 +42,63 @@ describe.each(VARIANTS)('what is told of a subflow (%s)', (variant) => {
       expect([info.sndShift, info.rcvShift]).toEqual(options === TCP_OPTION_WINDOW_SCALE ? [3, 8] : [0, 0]);
       expect(info).toMatchObject({ advMss: 1460, pmtu: 1500, ato: 40_000, recovery: RECOVERY_OPEN });
     }
+  });
+
+  it('how much arrives at the peer, and how fast', () => {
+    const script = open([[CONFIG_SEND_BUFFER, 200_000]]);
+    const { peer, handle } = plainPassive(script);
+    let acked = 0;
+    for (let turn = 0; turn < 5; turn++) {
+      script.write(handle, pattern(10 * MSS));
+      script.skip();
+      for (let n = 0; n < 10; n++) {
+        script.advance(5_000);
+        acked += MSS;
+        peer.send('A', { seq: 1, ack: 1 + acked });
+      }
+    }
+    const { delivered, deliveryRate } = script.subflow(handle);
+    expect(delivered).toBe(BigInt(50 * MSS));
+    // One segment each 5 ms; a pause between two flights is none of the path's.
+    expect(Number(deliveryRate) / ((MSS * 1e6) / 5_000)).toBeCloseTo(1, 1);
+  });
+
+  it('what it waited for: nothing, ACKs, the window of its peer (tcpi_busy_time, tcpi_rwnd_limited)', () => {
+    const script = open();
+    const listener = script.listen(80);
+    const peer = new Peer(script);
+    peer.send('S', { mss: 1460, window: 150 });
+    peer.expect('SA');
+    peer.send('A', { seq: 1, ack: 1, window: 150 });
+    const handle = script.accept(listener);
+    script.advance(1_000_000);
+    script.write(handle, pattern(100));
+    script.skip();
+    script.advance(30_000);
+    peer.send('A', { seq: 1, ack: 101, window: 50 });
+    script.skip();
+    expect(script.info(handle)).toMatchObject({ busyTime: 30_000n, windowLimitedTime: 0n, bufferLimitedTime: 0n });
+    script.advance(1_000_000);
+    script.write(handle, pattern(200));
+    script.skip();
+    script.advance(20_000);
+    const { windowLimitedTime, busyTime } = script.info(handle);
+    expect([busyTime, windowLimitedTime]).toEqual([50_000n, 20_000n]);
+  });
+
+  it('that a full send buffer, all of it sent, is what limits (tcpi_sndbuf_limited)', () => {
+    const script = open([[CONFIG_SEND_BUFFER, 4_096]]);
+    const { peer, handle } = plainPassive(script);
+    script.set(CONFIG_SEND_BUFFER, 4_096, handle);
+    script.write(handle, pattern(4_096));
+    expect(script.x.mptcp_send_reserve(handle, 1)).toBe(ERR_DONE);
+    script.skip();
+    script.advance(40_000);
+    expect(script.info(handle)).toMatchObject({ busyTime: 40_000n, bufferLimitedTime: 40_000n });
+    peer.send('A', { seq: 1, ack: 4_097 });
+    script.skip();
+    script.advance(40_000);
+    expect(script.info(handle)).toMatchObject({ busyTime: 40_000n, bufferLimitedTime: 40_000n });
   });
 
   it('what is on its way, sacked, lost and sent again', () => {

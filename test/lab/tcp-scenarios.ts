@@ -9,6 +9,8 @@ import { batches, type Cell, cellName, GRID, PAIRINGS, queueBytes, SAMPLE } from
 const SECONDS = 15;
 /** The least part of the kernel's goodput that ours may be. */
 const ENOUGH = 0.95;
+/** The least in the sample, which is there to notice what breaks: one run of few seeds is not so exact. */
+const ENOUGH_OF_SAMPLE = 0.9;
 /** A relay that delivers later than this has measured a busy machine, ms … */
 const LATE_MOST = 40;
 /** … and is asked again so often. */
@@ -57,7 +59,7 @@ export const tcpCubic = goodputScenario('cubic');
 function goodputScenario(controller: CongestionName): Scenario {
   return {
     name: `tcp-${controller}`,
-    description: `plain TCP with ${controller} through a relay with rate, delay and loss: ours has ${ENOUGH} of the kernel's goodput in each direction`,
+    description: `plain TCP with ${controller} through a relay with rate, delay and loss: ours has ${ENOUGH} of the kernel's goodput in each direction, in the sample ${ENOUGH_OF_SAMPLE}`,
     deadline: FULL_DEADLINE,
     async run(checks, full) {
       const start = performance.now();
@@ -78,7 +80,8 @@ function goodputScenario(controller: CongestionName): Scenario {
         const name = cellName(controller, cell);
         const figure = goodputFigure(each);
         cells[name] = figure;
-        checks.that(figure.pass, `${name}: ${figure.value} Mbit/s are ${figure.ratio} of the kernel's`);
+        const enough = figure.ratio >= (full ? ENOUGH : ENOUGH_OF_SAMPLE);
+        checks.that(enough, `${name}: ${figure.value} Mbit/s are ${figure.ratio} of the kernel's`);
       }
       const most = Math.max(...Object.values(cells).map(({ value }) => value));
       return { ...figuresOf(start, most), relayLateMs: rounded(late), cells };
