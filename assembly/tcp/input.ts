@@ -178,10 +178,14 @@ function acceptable(subflow: Subflow): bool {
   const length = segment.payloadLength + ((flags & TCP_FLAG_SYN) != 0 ? 1 : 0) + ((flags & TCP_FLAG_FIN) != 0 ? 1 : 0);
   // The window of a Multipath TCP connection is one for all subflows: what another subflow announced counts too, and
   // the session checks every byte against it. Here a bound is enough.
-  const edge = subflow.rcvNxt + receiveBound(subflow);
   const end = segment.seq + length;
-  if (length == 0) return seqLe(subflow.rcvNxt, segment.seq) && seqLe(segment.seq, edge);
-  return seqLt(subflow.rcvNxt, end) && seqLt(segment.seq, edge);
+  if (length == 0) return seqLe(subflow.rcvNxt, segment.seq) && seqLe(segment.seq, receiveEdge(subflow));
+  return seqLt(subflow.rcvNxt, end) && (segment.seq == subflow.rcvNxt || seqLt(segment.seq, receiveEdge(subflow)));
+}
+
+/** No window of this subflow ends behind it. */
+function receiveEdge(subflow: Subflow): u32 {
+  return subflow.rcvNxt + receiveBound(subflow);
 }
 
 /** No window of this subflow is larger, bytes. A buffer that was made smaller leaves what was announced before. */
