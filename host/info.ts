@@ -20,6 +20,7 @@ import {
   TCP_NAMES,
   TCP_OPTION_ECN,
   TCP_OPTION_SACK,
+  TCP_OPTION_SYN_DATA,
   TCP_OPTION_TIMESTAMPS,
   TCP_OPTION_WINDOW_SCALE,
   type TcpName,
@@ -84,6 +85,8 @@ export interface SubflowInfo extends Ends {
   readonly sack: boolean;
   readonly windowScaling: boolean;
   readonly ecn: boolean;
+  /** Bytes of the SYN were taken (Fast Open, RFC 7413). */
+  readonly synData: boolean;
   readonly recovery: RecoveryName;
   /** Window scales of the peer and of this side. */
   readonly sndShift: number;
@@ -251,6 +254,7 @@ function subflowInfo(record: SubflowInfoRecord): SubflowInfo {
     sack: (record.options & TCP_OPTION_SACK) !== 0,
     windowScaling: (record.options & TCP_OPTION_WINDOW_SCALE) !== 0,
     ecn: (record.options & TCP_OPTION_ECN) !== 0,
+    synData: (record.options & TCP_OPTION_SYN_DATA) !== 0,
     recovery: RECOVERY_NAMES[record.recovery] ?? 'open',
     sndShift: record.sndShift,
     rcvShift: record.rcvShift,

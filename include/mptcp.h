@@ -108,6 +108,8 @@ enum mptcp_wasm_link_flags {
 enum mptcp_wasm_connect_flags {
   /* do not offer or accept Multipath TCP */
   MPTCP_WASM_CONNECT_PLAIN_TCP = 1,
+  /* use TCP Fast Open where CONFIG_FASTOPEN allows it (RFC 7413). mptcp_connect takes it with CONNECT_PLAIN_TCP only, and bytes written before the SYN leaves go with it when the server is known; a listener takes bytes of SYNs without Multipath TCP. An application must bear that the bytes of a SYN arrive once more in another connection, when the network repeats the SYN (section 6.1) */
+  MPTCP_WASM_CONNECT_FAST_OPEN = 2,
 };
 
 /* Flags of mptcp_endpoint_add, as those of `ip mptcp endpoint`. */
@@ -214,6 +216,8 @@ enum mptcp_wasm_TCP_options {
   MPTCP_WASM_TCP_OPTION_WINDOW_SCALE = 4,
   /* explicit congestion notification (RFC 3168) */
   MPTCP_WASM_TCP_OPTION_ECN = 8,
+  /* bytes of the SYN were taken (RFC 7413) */
+  MPTCP_WASM_TCP_OPTION_SYN_DATA = 32,
 };
 
 /* SubflowInfo.recovery: what the sender is doing about losses. */
@@ -358,6 +362,10 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_MTU_EXPIRES = 59,
   /* 0 to 2, default 0: explicit congestion notification; 1 asks for it and accepts it, 2 accepts it when the peer asks (RFC 3168; net.ipv4.tcp_ecn) */
   MPTCP_WASM_CONFIG_ECN = 60,
+  /* 0 to 3, default 0: TCP Fast Open (RFC 7413; net.ipv4.tcp_fastopen) of connections (1) and listeners (2) with CONNECT_FAST_OPEN, or of both. Plain TCP alone has it: a SYN that is answered with Multipath TCP opens as ever */
+  MPTCP_WASM_CONFIG_FASTOPEN = 61,
+  /* connections whose SYN brought a right cookie and whose third ACK is still to come, 0 to 65,535, default 128: with so many, others open as ever (RFC 7413 section 5.1) */
+  MPTCP_WASM_CONFIG_FASTOPEN_PENDING = 62,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -438,6 +446,16 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_MTU_PROBES = 91,
   /* losses that were none, by timestamp, DSACK or F-RTO: what they did was taken back */
   MPTCP_WASM_COUNTER_SPURIOUS = 89,
+  /* connections asked for whose SYN brought bytes that the peer took (RFC 7413) */
+  MPTCP_WASM_COUNTER_FASTOPEN_ACTIVE = 85,
+  /* SYNs with bytes that got no answer, or one that takes none of them */
+  MPTCP_WASM_COUNTER_FASTOPEN_ACTIVE_FAIL = 86,
+  /* SYNs with a right Fast Open cookie: their connections open at once */
+  MPTCP_WASM_COUNTER_FASTOPEN_PASSIVE = 87,
+  /* SYNs with a wrong Fast Open cookie */
+  MPTCP_WASM_COUNTER_FASTOPEN_PASSIVE_FAIL = 94,
+  /* SYNs with a Fast Open cookie that opened as ever because of CONFIG_FASTOPEN_PENDING */
+  MPTCP_WASM_COUNTER_FASTOPEN_OVERFLOW = 95,
   /* as the kernel's MPTcpExtMPCapableSYNRX */
   MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNRX = 32,
   /* as the kernel's MPTcpExtMPCapableSYNTX */

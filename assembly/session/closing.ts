@@ -27,7 +27,7 @@ import { Connection, connectionPool, connectionTimer, rcvRanges, readableBytes }
 import { countBy } from '../state/counters';
 import { eventListener, eventNotice, eventRaise, eventsForget } from '../state/events';
 import { Listener } from '../state/listener';
-import { JOIN_WAIT_HMAC, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow } from '../state/subflow';
+import { JOIN_WAIT_HMAC, opensEarly, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow } from '../state/subflow';
 import { closeSending, resetDue, subflowDestroy, subflowRelease } from '../tcp/close';
 import { timersArm } from '../tcp/timers';
 import { bufferClear } from './buffer';
@@ -88,7 +88,8 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
     return;
   }
   const connection = ownerOf(subflow);
-  const established = subflow.state != TCP_SYN_SENT && subflow.state != TCP_SYN_RECEIVED;
+  const opening = subflow.state == TCP_SYN_SENT || subflow.state == TCP_SYN_RECEIVED;
+  const established = !opening || opensEarly(subflow);
   const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
   if (!initial && connection.extraSubflows > 0) connection.extraSubflows--;
   if (connection.multipath != 0) reinject(connection, subflow, true);

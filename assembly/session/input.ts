@@ -23,10 +23,11 @@ import { dsnExtend } from '../memory/sequence';
 import { addressAnnounced, addressesRemoved } from '../paths/manager';
 import { Connection, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
-import { JOIN_DONE, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
+import { JOIN_DONE, JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow } from '../state/subflow';
 import { acknowledged, acknowledgedFin, delivered } from '../tcp/ack';
 import { closeSending, resetDue } from '../tcp/close';
 import { ecnEchoed } from '../tcp/ecn';
+import { fastOpenReset } from '../tcp/fast-open';
 import { tcpInput } from '../tcp/input';
 import { ackNow, readyAdd } from '../tcp/ready';
 import {
@@ -136,7 +137,8 @@ function takeAcknowledgment(subflow: Subflow, signals: u32): void {
 
 /** Without mappings the subflow's acknowledgment is that of the connection. */
 function takePlainAcknowledgment(connection: Connection, subflow: Subflow, signals: u32): void {
-  if ((signals & SIGNAL_ESTABLISHED) != 0) return;
+  // Bytes may have gone before the handshake was complete.
+  if ((signals & (SIGNAL_ESTABLISHED | SIGNAL_ACKED)) == SIGNAL_ESTABLISHED) return;
   const fin: u32 = acknowledgedFin() ? 1 : 0;
   const bytes = (signals & SIGNAL_ACKED) != 0 ? acknowledged() - fin : 0;
   dataAcknowledged(connection, connection.sndUna + bytes, subflow.sndWindow);
@@ -240,6 +242,7 @@ function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u64): bo
 }
 
 function peerReset(connection: Connection, subflow: Subflow): void {
+  if (opensEarly(subflow)) fastOpenReset();
   const present = connection.multipath != 0 ? options.mptcp : 0;
   if ((present & (1 << SUBTYPE_RST)) != 0) count(COUNTER_MPTCP_MPRstRx);
   if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {

@@ -14,6 +14,7 @@ import {
   CONFIG_SEND_BUFFER,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
   CONFIG_USER_TIMEOUT,
+  CONNECT_FAST_OPEN,
   CONNECT_PLAIN_TCP,
   CONNECTION_CLOSED,
   CONNECTION_CLOSING,
@@ -61,9 +62,19 @@ import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '.
 import { count, countBy } from '../state/counters';
 import { eventNotice, eventRaise } from '../state/events';
 import { Listener } from '../state/listener';
-import { JOIN_DONE, JOIN_WAIT_ACK, JOIN_WAIT_HMAC, ownerOf, RST_PLAIN, Subflow } from '../state/subflow';
+import {
+  FAST_OPEN_EARLY,
+  FAST_OPEN_TRIED,
+  JOIN_DONE,
+  JOIN_WAIT_ACK,
+  JOIN_WAIT_HMAC,
+  ownerOf,
+  RST_PLAIN,
+  Subflow,
+} from '../state/subflow';
 import { resetDue, subflowDestroy } from '../tcp/close';
 import { keepAliveArm } from '../tcp/expire';
+import { fastOpenAccept, fastOpenAnswered, fastOpenAsk, fastOpenSettled } from '../tcp/fast-open';
 import { openActive, openByCookie, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { timersArm } from '../tcp/timers';
@@ -82,9 +93,10 @@ import {
 } from '../wire/mptcp';
 import { options } from '../wire/options';
 import { packet } from '../wire/packet';
-import { segment } from '../wire/segment';
+import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
 import { joinAcceptQueue } from './closing';
-import { pushLater, reinject } from './send';
+import { takeData } from './receive';
+import { dataAcknowledged, pushLater, reinject, synDataAcknowledged } from './send';
 import { tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
 
 /** How connections come into being: MP_CAPABLE and MP_JOIN, both sides (RFC 8684 sections 3.1 and 3.2), and fallback. */
@@ -126,6 +138,7 @@ export function activeOpen(
   connection.accepted = 1;
   if (!multipath) connection.fallback = <u8>FALLBACK_NOT_ASKED;
   subflowAttach(connection, subflow);
+  if ((flags & CONNECT_FAST_OPEN) != 0) fastOpenAsk(subflow);
   openActive(subflow);
   count(COUNTER_ACTIVE_OPENS);
   return <i32>connection.handle;
@@ -155,7 +168,24 @@ export function passiveOpen(listener: Listener, link: i32): bool {
   listener.pending++;
   subflowAttach(connection, subflow);
   openPassive(subflow);
+  if (connection.multipath == 0 && (listener.flags & CONNECT_FAST_OPEN) != 0 && fastOpenAccept(subflow))
+    openEarly(connection, subflow);
   return true;
+}
+
+/** RFC 7413 section 4.2.2: the SYN in `segment` has a right cookie, so that its bytes are taken at once. */
+function openEarly(connection: Connection, subflow: Subflow): void {
+  passiveDone(connection);
+  begin(connection, subflow);
+  subflow.sndWindowMax = subflow.sndWindow;
+  if (segment.payloadLength == 0) return;
+  // The FIN may come with a segment that follows: then it is known what it acknowledges.
+  const flags = segment.flags;
+  segment.flags = flags & ~(TCP_FLAG_SYN | TCP_FLAG_FIN);
+  segment.seq++;
+  takeData(subflow);
+  segment.seq--;
+  segment.flags = flags;
 }
 
 /** True when a listener may answer MP_CAPABLE. */
@@ -252,9 +282,17 @@ export function passiveJoin(link: i32): bool {
 export function handshakeDone(subflow: Subflow): bool {
   const connection = ownerOf(subflow);
   if ((subflow.flags & SUBFLOW_INITIAL) == 0) return joinDone(connection, subflow);
+  if ((subflow.fastOpen & FAST_OPEN_EARLY) != 0) {
+    fastOpenSettled(subflow);
+    keepAliveArm(subflow);
+    // The window of the SYN was not scaled.
+    dataAcknowledged(connection, connection.sndUna, subflow.sndWindow);
+    return true;
+  }
   if (connection.active != 0) activeDone(connection, subflow);
   else passiveDone(connection);
   begin(connection, subflow);
+  if ((subflow.fastOpen & FAST_OPEN_TRIED) != 0) fastOpenDone(connection, subflow);
   return true;
 }
 
@@ -368,6 +406,14 @@ function activeDone(connection: Connection, subflow: Subflow): void {
   if ((options.capableFlags & CAPABLE_FLAG_C) != 0) connection.denyJoinInitial = 1;
   subflow.thirdAckDue = 1;
   ackNow(subflow);
+}
+
+function fastOpenDone(connection: Connection, subflow: Subflow): void {
+  const taken = subflow.sndUna - subflow.iss - 1;
+  fastOpenAnswered(subflow, taken);
+  if (taken == 0) return;
+  subflow.bytesAcked += taken;
+  synDataAcknowledged(connection, taken, subflow.sndWindow);
 }
 
 function passiveDone(connection: Connection): void {

@@ -164,6 +164,14 @@ export function dataAcknowledged(connection: Connection, ack: u64, window: u32):
   return true;
 }
 
+/** The peer's SYN/ACK acknowledged bytes that our SYN brought (RFC 7413 section 4.2.2). */
+export function synDataAcknowledged(connection: Connection, length: u32, window: u32): void {
+  connection.sndNxt += length;
+  connection.bytesSent += length;
+  advanceNext(connection, length);
+  dataAcknowledged(connection, connection.sndUna + length, window);
+}
+
 /**
  * Queues what a subflow holds and the peer has not acknowledged at data level for other subflows. With `all` it gives
  * up its maps for good (it is over); else it keeps those it sent, for its own retransmission.

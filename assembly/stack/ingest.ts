@@ -32,6 +32,7 @@ import { Subflow } from '../state/subflow';
 import { subflowDestroy } from '../tcp/close';
 import { flowFind } from '../tcp/flows';
 import { identitySucceed } from '../tcp/identity';
+import { acknowledgesSyn } from '../tcp/input';
 import { SUBTYPE_JOIN } from '../wire/mptcp';
 import { OPTION_TIMESTAMPS, options, parseOptions } from '../wire/options';
 import { PROTOCOL_TCP, packet, parsePacket } from '../wire/packet';
@@ -121,9 +122,11 @@ function ingestTcp(link: Link, linkIndex: i32): i32 {
  * and the handshake goes on.
  */
 function acknowledgesOther(subflow: Subflow): bool {
-  if ((segment.flags & TCP_FLAG_ACK) == 0 || segment.ack == subflow.iss + 1) return false;
+  if ((segment.flags & TCP_FLAG_ACK) == 0 || (subflow.state != TCP_SYN_SENT && subflow.state != TCP_SYN_RECEIVED))
+    return false;
+  if (acknowledgesSyn(subflow)) return false;
   if (subflow.state == TCP_SYN_SENT) return true;
-  return subflow.state == TCP_SYN_RECEIVED && (segment.flags & TCP_FLAG_RST) == 0;
+  return (segment.flags & TCP_FLAG_RST) == 0;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   SubflowInfo,
   TCP_OPTION_ECN,
   TCP_OPTION_SACK,
+  TCP_OPTION_SYN_DATA,
   TCP_OPTION_TIMESTAMPS,
   TCP_OPTION_WINDOW_SCALE,
 } from '../abi';
@@ -27,7 +28,7 @@ import { Connection, connectionPool, readableBytes, remoteAddressPool } from '..
 import { mapPool, receiveMapPool, SEGMENT_LOST, SentSegment, segmentPool } from '../state/datamap';
 import { noticePool } from '../state/events';
 import { listenerPool } from '../state/listener';
-import { ECN_AGREED, inFlight, Subflow, subflowPool, unsentBytes } from '../state/subflow';
+import { ECN_AGREED, FAST_OPEN_DATA, inFlight, Subflow, subflowPool, unsentBytes } from '../state/subflow';
 import { ownMss } from '../tcp/handshake';
 import { paceRate } from '../tcp/pacing';
 import { currentRto } from '../tcp/rtt';
@@ -139,6 +140,7 @@ function inspectTcp(info: SubflowInfo, connection: Connection, subflow: Subflow)
   if (subflow.sack != 0) agreed |= TCP_OPTION_SACK;
   if (subflow.scaled != 0) agreed |= TCP_OPTION_WINDOW_SCALE;
   if ((subflow.ecn & ECN_AGREED) != 0) agreed |= TCP_OPTION_ECN;
+  if ((subflow.fastOpen & FAST_OPEN_DATA) != 0) agreed |= TCP_OPTION_SYN_DATA;
   info.options = <u8>agreed;
   info.recovery = subflow.recovery;
   info.sndShift = subflow.sndShift;

@@ -11,6 +11,7 @@ import {
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
   CONFIG_USER_TIMEOUT,
+  CONNECT_FAST_OPEN,
   CONNECT_PLAIN_TCP,
   CONNECTION_CLOSED,
   ERR_ABORTED,
@@ -48,6 +49,7 @@ import { windowUpdateDue } from '../tcp/window';
 
 /** What applications do with listeners and connections, by handle. */
 
+const CONNECT_FLAGS: i32 = CONNECT_PLAIN_TCP | CONNECT_FAST_OPEN;
 let scratch: usize = 0;
 let resultAddress: u32 = 0;
 let resultLength: u32 = 0;
@@ -78,7 +80,7 @@ export function connectionOf(handle: i32): Connection | null {
 }
 
 export function listen(hi: u64, lo: u64, port: i32, backlog: i32, flags: i32): i32 {
-  if (port < 0 || port > 65535 || backlog < 1 || (flags & ~CONNECT_PLAIN_TCP) != 0) return ERR_INVALID;
+  if (port < 0 || port > 65535 || backlog < 1 || (flags & ~CONNECT_FLAGS) != 0) return ERR_INVALID;
   const any = hi == 0 && lo == 0;
   if (!any && linkOfAddress(hi, lo) < 0) return ERR_ADDRESS_NOT_AVAILABLE;
   const chosen = port != 0 ? <u32>port : freeListenPort(hi, lo);
@@ -123,7 +125,9 @@ export function connect(
   flags: i32,
 ): i32 {
   if (localPort < 0 || localPort > 65535 || remotePort < 1 || remotePort > 65535) return ERR_INVALID;
-  if ((flags & ~CONNECT_PLAIN_TCP) != 0 || (remoteHi == 0 && remoteLo == 0)) return ERR_INVALID;
+  if ((flags & ~CONNECT_FLAGS) != 0 || (remoteHi == 0 && remoteLo == 0)) return ERR_INVALID;
+  // What a peer without Multipath TCP took of the SYN would have no data sequence numbers at one that has it.
+  if ((flags & CONNECT_FLAGS) == CONNECT_FAST_OPEN) return ERR_INVALID;
   let link: i32;
   if (localHi == 0 && localLo == 0) {
     link = linkToDestination(remoteHi, remoteLo);

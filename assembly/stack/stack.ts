@@ -31,6 +31,7 @@ import { listenerPool, listenersOpen } from '../state/listener';
 import { SUBFLOW_TIMER, subflowPool, subflowsOpen, timerSubflow } from '../state/subflow';
 import { challengesOpen } from '../tcp/challenge';
 import { cookiesOpen } from '../tcp/cookies';
+import { fastOpenOpen } from '../tcp/fast-open';
 import { flowsOpen } from '../tcp/flows';
 import { identityOpen } from '../tcp/identity';
 import { mtuCacheOpen } from '../tcp/mtu-cache';
@@ -81,6 +82,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   challengesOpen();
   cookiesOpen();
   mtuCacheOpen();
+  fastOpenOpen();
   portsOpen();
   tokensOpen(bytes);
   const directory = <u32>(bytes / <usize>PAGE_BYTES);

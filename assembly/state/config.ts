@@ -8,6 +8,8 @@ import {
   CONFIG_DELAYED_ACK,
   CONFIG_DSN64,
   CONFIG_ECN,
+  CONFIG_FASTOPEN,
+  CONFIG_FASTOPEN_PENDING,
   CONFIG_FRTO,
   CONFIG_HOP_LIMIT,
   CONFIG_HYSTART,
@@ -120,6 +122,8 @@ export function configOpen(budget: i64): void {
   define(CONFIG_USER_TIMEOUT, 0, 0, DAY);
   define(CONFIG_LINGER, -1, -1, DAY);
   define(CONFIG_SYN_COOKIES, 1, 0, 2);
+  define(CONFIG_FASTOPEN, 0, 0, 3);
+  define(CONFIG_FASTOPEN_PENDING, 128, 0, 65535);
 }
 
 export function config(key: i32): i64 {

@@ -105,6 +105,10 @@ export class Subflow {
   mtuProbe: u8;
   /** ECN_ bits: explicit congestion notification (RFC 3168), 0 when not in use. */
   ecn: u8;
+  /** FAST_OPEN_ bits (RFC 7413), 0 when not in use. */
+  fastOpen: u8;
+  /** Bytes of data that a SYN of ours brought. */
+  synBytes: u16;
 
   // Sending.
   iss: u32;
@@ -311,6 +315,16 @@ export const ECN_ECHO: u8 = 4;
 export const ECN_CWR_DUE: u8 = 8;
 export const ECN_REDUCED: u8 = 16;
 
+/** Subflow.fastOpen: the application asks for it; a SYN had the option; that SYN had bytes as well; it was of no use. */
+export const FAST_OPEN_ASKED: u8 = 1;
+export const FAST_OPEN_TRIED: u8 = 2;
+export const FAST_OPEN_SENT: u8 = 4;
+export const FAST_OPEN_FAILED: u8 = 8;
+/** The SYN/ACK has a cookie; bytes flow before the third ACK; bytes of the SYN were taken. */
+export const FAST_OPEN_GRANT: u8 = 16;
+export const FAST_OPEN_EARLY: u8 = 32;
+export const FAST_OPEN_DATA: u8 = 64;
+
 /** Subflow.mtuProbe: there is none; one waits to be sent, is on its way, was lost. */
 export const MTU_PROBE_NONE: u8 = 0;
 export const MTU_PROBE_MAPPED: u8 = 3;
@@ -362,10 +376,15 @@ export function isSynchronized(subflow: Subflow): bool {
   return subflow.state != TCP_SYN_SENT && subflow.state != TCP_SYN_RECEIVED && subflow.state != TCP_CLOSED;
 }
 
+/** True between a SYN with a right Fast Open cookie and the third ACK: data flows (RFC 7413 section 4.2.2). */
+export function opensEarly(subflow: Subflow): bool {
+  return subflow.state == TCP_SYN_RECEIVED && (subflow.fastOpen & FAST_OPEN_EARLY) != 0;
+}
+
 /** True while the connection may give it new bytes. */
 export function canCarryData(subflow: Subflow): bool {
   return (
-    (subflow.state == TCP_ESTABLISHED || subflow.state == TCP_CLOSE_WAIT) &&
+    (subflow.state == TCP_ESTABLISHED || subflow.state == TCP_CLOSE_WAIT || opensEarly(subflow)) &&
     subflow.finWanted == 0 &&
     subflow.rstDue == 0 &&
     (subflow.join == JOIN_NONE || subflow.join == JOIN_DONE)

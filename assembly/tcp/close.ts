@@ -18,9 +18,10 @@ import { now } from '../state/clock';
 import { config } from '../state/config';
 import { count } from '../state/counters';
 import { DataMap, mapFree, ReceiveMap, receiveMapPool } from '../state/datamap';
-import { Subflow, subflowPool, subflowRanges, subflowTimer } from '../state/subflow';
+import { FAST_OPEN_EARLY, Subflow, subflowPool, subflowRanges, subflowTimer } from '../state/subflow';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { acknowledgeOutside } from './challenge';
+import { fastOpenSettled } from './fast-open';
 import { flowRemove } from './flows';
 import { ackNow, readyAdd, readyRemove } from './ready';
 import { sentClear } from './sent';
@@ -121,6 +122,7 @@ export function subflowRelease(subflow: Subflow): void {
 /** Frees a subflow that its connection has let go. */
 export function subflowDestroy(subflow: Subflow): void {
   subflow.state = <u8>TCP_CLOSED;
+  if ((subflow.fastOpen & FAST_OPEN_EARLY) != 0) fastOpenSettled(subflow);
   timersStop(subflow);
   timerCancel(subflowTimer(subflow));
   readyRemove(subflow);

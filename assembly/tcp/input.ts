@@ -16,7 +16,7 @@ import { dsnLt, seqLe, seqLt } from '../memory/sequence';
 import { now, nowMs } from '../state/clock';
 import { config } from '../state/config';
 import { count } from '../state/counters';
-import { JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
+import { JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow } from '../state/subflow';
 import { OPTION_TIMESTAMPS, options } from '../wire/options';
 import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { acknowledgedFin, tcpAcknowledge } from './ack';
@@ -28,7 +28,7 @@ import { ackNow, readyAdd } from './ready';
 import { duplicateReceived } from './receive';
 import { rttSample } from './rtt';
 import { SIGNAL_CLOSED, SIGNAL_DATA, SIGNAL_ESTABLISHED, SIGNAL_RESET, SIGNAL_VALID } from './signals';
-import { timersArm } from './timers';
+import { rtoArm, timersArm } from './timers';
 
 /**
  * Ticks of the peer's timestamp clock a segment may be older than the newest. A retransmission that fills a hole moves
@@ -64,7 +64,7 @@ export function tcpInput(subflow: Subflow): u32 {
     if (subflow.state == TCP_SYN_RECEIVED && (flags & TCP_FLAG_SYN) != 0 && segment.seq == subflow.irs) {
       // The peer's answer in a simultaneous open: its SYN again, this time with our SYN acknowledged (section 3.5,
       // figure 7).
-      if ((flags & TCP_FLAG_ACK) != 0 && segment.ack == subflow.iss + 1) return establish(subflow);
+      if ((flags & TCP_FLAG_ACK) != 0 && acknowledgesSyn(subflow)) return establish(subflow);
       if (answeredLately(subflow)) return 0;
       subflow.synDue = 1;
       readyAdd(subflow);
@@ -101,7 +101,7 @@ export function tcpInput(subflow: Subflow): u32 {
   let signals: u32 = SIGNAL_VALID;
   if (subflow.state == TCP_SYN_RECEIVED) {
     // The stack answers with RST, as for a segment of no connection.
-    if (segment.ack != subflow.iss + 1) return 0;
+    if (!acknowledgesSyn(subflow)) return 0;
     signals |= establish(subflow);
   } else if (seqLt(subflow.sndNxt, segment.ack)) {
     // It acknowledges what was never sent (RFC 5961 section 5.2).
@@ -124,7 +124,7 @@ export function tcpInput(subflow: Subflow): u32 {
 function synSentInput(subflow: Subflow): u32 {
   const flags = segment.flags;
   const acknowledges = (flags & TCP_FLAG_ACK) != 0;
-  if (acknowledges && segment.ack != subflow.iss + 1) {
+  if (acknowledges && !acknowledgesSyn(subflow)) {
     // The stack answers with RST, as for a segment of no connection.
     return 0;
   }
@@ -154,8 +154,11 @@ function synSentInput(subflow: Subflow): u32 {
 function establish(subflow: Subflow): u32 {
   const active = subflow.state == TCP_SYN_SENT;
   if (subflow.synTries == 1) rttSample(subflow, now() - subflow.lastSentAt);
-  subflow.sndUna = subflow.iss + 1;
-  subflow.sndNxt = subflow.iss + 1;
+  // Bytes of our SYN that the peer did not take were never sent, for all that follows (RFC 7413 section 4.2.2).
+  const una = subflow.synBytes != 0 ? segment.ack : subflow.iss + 1;
+  subflow.sndUna = una;
+  if (seqLt(subflow.sndNxt, una)) subflow.sndNxt = una;
+  if (seqLt(subflow.seqEnd, una)) subflow.seqEnd = una;
   subflow.synDue = 0;
   subflow.rtoAt = 0;
   subflow.backoff = 0;
@@ -168,8 +171,19 @@ function establish(subflow: Subflow): u32 {
   subflow.sndWl2 = segment.ack;
   subflow.lastReceivedAt = now();
   if (active || syn) ackNow(subflow);
-  timersArm(subflow);
+  if (subflow.outstanding != 0) rtoArm(subflow);
+  else timersArm(subflow);
   return SIGNAL_VALID | SIGNAL_ESTABLISHED;
+}
+
+/**
+ * True when `segment`, to a subflow in its handshake, acknowledges its SYN and nothing that was not sent. With Fast Open
+ * it may acknowledge bytes as well: those of our SYN, or those that followed our SYN/ACK (RFC 7413 section 4.2.2).
+ */
+export function acknowledgesSyn(subflow: Subflow): bool {
+  let most: u32 = subflow.synBytes;
+  if (opensEarly(subflow) && subflow.sndNxt != subflow.iss) most = subflow.sndNxt - subflow.iss - 1;
+  return segment.ack - subflow.iss - 1 <= most;
 }
 
 /** RFC 9293 section 3.10.7.4, table 6. */

@@ -49,7 +49,15 @@ import {
   writeRemoveAddr,
   writeReset,
 } from '../wire/mptcp';
-import { writeMss, writeSackHeader, writeSackPermitted, writeTimestamps, writeWindowScale } from '../wire/options';
+import {
+  writeMss,
+  writeSackHeader,
+  writeSackPermitted,
+  writeSackTimestamps,
+  writeTimestamps,
+  writeWindowScale,
+} from '../wire/options';
+import { fastOpenOption } from './fast-open';
 import { ownMss } from './handshake';
 import { timestampOf } from './timestamps';
 
@@ -73,9 +81,16 @@ function capableFlags(connection: Connection): u32 {
 export function synOptions(p: usize, subflow: Subflow, connection: Connection): u32 {
   const first = subflow.state == TCP_SYN_SENT;
   let at = writeMss(p, ownMss(subflow));
-  if (subflow.sack != 0) at += writeSackPermitted(p + at);
-  if (subflow.timestamps != 0) at += writeTimestamps(p + at, timestampOf(subflow, now()), first ? 0 : subflow.tsRecent);
+  const echo = first ? 0 : subflow.tsRecent;
+  if (subflow.fastOpen != 0 && subflow.sack != 0 && subflow.timestamps != 0) {
+    // The longest cookie fits the 40 bytes only so.
+    at += writeSackTimestamps(p + at, timestampOf(subflow, now()), echo);
+  } else {
+    if (subflow.sack != 0) at += writeSackPermitted(p + at);
+    if (subflow.timestamps != 0) at += writeTimestamps(p + at, timestampOf(subflow, now()), echo);
+  }
   if (first || subflow.scaled != 0) at += writeWindowScale(p + at, subflow.rcvShift);
+  if (subflow.fastOpen != 0) at += fastOpenOption(p + at, subflow, connection);
   if (connection.multipath == 0 || subflow.synPlain != 0) return at;
   if ((subflow.flags & SUBFLOW_INITIAL) != 0) {
     if (first) {

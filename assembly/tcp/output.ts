@@ -24,6 +24,7 @@ import {
   inFlight,
   JOIN_WAIT_ACK,
   MTU_PROBE_MAPPED,
+  opensEarly,
   ownerOf,
   PROBE_NEW,
   PROBE_NONE,
@@ -33,6 +34,7 @@ import {
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_PSH, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
 import { finTransmitted } from './close';
 import { ECT_0, ecnDataFlags, ecnFlags, ecnSynFlags } from './ecn';
+import { fastOpenData } from './fast-open';
 import { synSent } from './handshake';
 import { ackOptions, dataOptions, resetOptions, signalDue, synOptions, thirdAckOptions } from './options-out';
 import { paceLimit, paceSent } from './pacing';
@@ -116,6 +118,10 @@ function nextAction(subflow: Subflow): i32 {
   const state = subflow.state;
   if (state == TCP_SYN_SENT || state == TCP_SYN_RECEIVED) {
     if (subflow.synDue != 0) return OUT_SYN;
+    if (opensEarly(subflow) && subflow.mapNext != 0 && subflow.paceAt == 0) {
+      allowed = sendable(subflow);
+      if (allowed > 0) return OUT_DATA;
+    }
     // RFC 9293 section 3.10.7.4: what does not fit is answered with an ACK already here.
     return state == TCP_SYN_RECEIVED && subflow.ackDue == ACK_NOW ? OUT_ACK : OUT_NONE;
   }
@@ -349,9 +355,12 @@ function sendSyn(subflow: Subflow, connection: Connection, descriptor: usize): v
     windowFieldSyn(connection),
     bytes,
   );
-  finish(subflow, descriptor, bytes, 0, 0, 0, 0, 0);
+  const length = passive || subflow.fastOpen == 0 ? 0 : fastOpenData(subflow, connection, bytes);
+  finish(subflow, descriptor, bytes, connection.unaPage, connection.unaOffset, length, 0, 0);
   subflow.synDue = 0;
-  subflow.sndNxt = subflow.iss + 1;
+  // Bytes that went before the third ACK are behind it.
+  if (subflow.sndNxt == subflow.iss) subflow.sndNxt++;
+  if (opensEarly(subflow)) acknowledged(subflow, true);
   synSent(subflow);
   if (subflow.synTries < 255) subflow.synTries++;
 }

@@ -6,6 +6,7 @@ export const OPTION_WINDOW_SCALE: u32 = 2;
 export const OPTION_SACK_PERMITTED: u32 = 4;
 export const OPTION_TIMESTAMPS: u32 = 8;
 export const OPTION_SACK: u32 = 16;
+export const OPTION_FAST_OPEN: u32 = 32;
 
 /** Subtypes of the Multipath TCP option (RFC 8684 section 3, table 2); Options.mptcp has bit 1 << subtype. */
 export const SUBTYPE_CAPABLE: u32 = 0;
@@ -63,6 +64,11 @@ export class Options {
   sack2Right: u32;
   sack3Left: u32;
   sack3Right: u32;
+
+  /** Fast Open: bytes of the cookie, 4 to 16, or 0 for a request. */
+  fastOpenLength: u32;
+  /** Address of the cookie in the packet. */
+  fastOpenCookie: usize;
 
   /** Bit 1 << subtype for every Multipath TCP subtype found. */
   mptcp: u32;

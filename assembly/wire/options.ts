@@ -1,10 +1,11 @@
 /*
- * The options of a TCP segment (RFC 9293 section 3.2, RFC 7323, RFC 2018), and writers for them. Every writer returns
+ * The options of a TCP segment (RFC 9293 section 3.2, RFC 7323, RFC 2018, RFC 7413), and writers for them. Every writer returns
  * a multiple of 4 bytes, so that options can be set one behind the other.
  */
 import { loadBe16, loadBe32, storeBe16, storeBe32 } from './bytes';
 import { parseMptcpOption } from './mptcp';
 import {
+  OPTION_FAST_OPEN,
   OPTION_MSS,
   OPTION_SACK,
   OPTION_SACK_PERMITTED,
@@ -15,6 +16,7 @@ import {
 } from './option-fields';
 
 export {
+  OPTION_FAST_OPEN,
   OPTION_MSS,
   OPTION_SACK,
   OPTION_SACK_PERMITTED,
@@ -34,6 +36,7 @@ const KIND_SACK_PERMITTED: u32 = 4;
 const KIND_SACK: u32 = 5;
 const KIND_TIMESTAMPS: u32 = 8;
 const KIND_MPTCP: u32 = 30;
+const KIND_FAST_OPEN: u32 = 34;
 
 /** Largest shift count of the window scale option (RFC 7323 section 2.3). */
 const WINDOW_SCALE_MAX: u32 = 14;
@@ -135,6 +138,14 @@ export function parseOptions(address: usize, length: u32): bool {
       case KIND_MPTCP:
         parseMptcpOption(p, size);
         break;
+      case KIND_FAST_OPEN:
+        // RFC 7413 section 4.1.1: any other length is ignored.
+        if ((options.present & OPTION_FAST_OPEN) == 0 && (size == 2 || (size >= 6 && size <= 18 && (size & 1) == 0))) {
+          options.present |= OPTION_FAST_OPEN;
+          options.fastOpenLength = size - 2;
+          options.fastOpenCookie = p + 2;
+        }
+        break;
       default:
         break;
     }
@@ -170,6 +181,26 @@ export function writeTimestamps(p: usize, val: u32, ecr: u32): u32 {
   storeBe32(p + 4, val);
   storeBe32(p + 8, ecr);
   return 12;
+}
+
+/** Writes SACK-permitted and timestamps options as one; returns 12: 4 less than one behind the other. */
+export function writeSackTimestamps(p: usize, val: u32, ecr: u32): u32 {
+  writeTimestamps(p, val, ecr);
+  storeBe16(p, (KIND_SACK_PERMITTED << 8) | 2);
+  return 12;
+}
+
+/**
+ * Writes a Fast Open option (RFC 7413 section 4.1.1) with a cookie of `length` bytes, 4 to 16 or, to ask for one, 0;
+ * NOPs follow. Returns the bytes of all.
+ */
+export function writeFastOpen(p: usize, cookie: usize, length: u32): u32 {
+  const whole = (2 + length + 3) & ~3;
+  memory.fill(p, <u8>KIND_NOP, whole);
+  store<u8>(p, <u8>KIND_FAST_OPEN);
+  store<u8>(p + 1, <u8>(2 + length));
+  memory.copy(p + 2, cookie, length);
+  return whole;
 }
 
 /**

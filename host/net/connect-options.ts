@@ -1,3 +1,4 @@
+import { CONNECT_FAST_OPEN, CONNECT_PLAIN_TCP } from '../abi.js';
 import type { Config } from '../config.js';
 import { MptcpError } from '../error.js';
 
@@ -30,6 +31,12 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
   /** False for plain TCP. */
   readonly mptcp?: boolean | undefined;
+  /**
+   * True for TCP Fast Open (RFC 7413), with `mptcp: false` and where the stack's setting `fastopen` has bit 1: bytes
+   * written in the same turn of the event loop go with the SYN once the server is known. The network may repeat the SYN,
+   * and the server's application see them twice, in two connections.
+   */
+  readonly fastOpen?: boolean | undefined;
   /** Settings of this connection. */
   readonly config?: Config | undefined;
 }
@@ -54,7 +61,17 @@ export function normalizeConnect(args: ConnectArguments): {
     throw new MptcpError('EINVAL', 'connect', { detail: 'there is no host; give the IP address of the peer' });
   }
   if (options.localPort !== undefined) requirePort(options.localPort, 0);
+  if (options.fastOpen === true && options.mptcp !== false) {
+    throw new MptcpError('EINVAL', 'connect', {
+      detail: 'fastOpen is for plain TCP only; give mptcp: false with it, or leave it out',
+    });
+  }
   return { options: { ...options, port }, listener };
+}
+
+/** CONNECT_ bits for what a connection or listener wants. */
+export function connectFlags(options: { mptcp?: boolean | undefined; fastOpen?: boolean | undefined }): number {
+  return (options.mptcp === false ? CONNECT_PLAIN_TCP : 0) | (options.fastOpen === true ? CONNECT_FAST_OPEN : 0);
 }
 
 /** A port as a number. @throws RangeError with code ERR_SOCKET_BAD_PORT. */

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
-import { CONNECT_PLAIN_TCP, ERR_DONE, EVENT_ACCEPTABLE } from '../abi.js';
+import { ERR_DONE, EVENT_ACCEPTABLE } from '../abi.js';
 import { addressFamily, addressOrAny, formatAddress } from '../address.js';
 import { MptcpError } from '../error.js';
 import type { EventSink, StackBase } from '../stack.js';
-import { requirePort } from './connect-options.js';
+import { connectFlags, requirePort } from './connect-options.js';
 import { type AddressInfo, Socket } from './socket.js';
 
 /** Options of a server, named as those of `net.createServer`. */
@@ -17,6 +17,11 @@ export interface ServerOptions {
   readonly highWaterMark?: number | undefined;
   /** False to accept plain TCP only. */
   readonly mptcp?: boolean | undefined;
+  /**
+   * True to take bytes that come with the SYN of plain TCP (Fast Open, RFC 7413), where the stack's setting `fastopen` has
+   * bit 2. The network may repeat a SYN: the same bytes can then come again, in another connection.
+   */
+  readonly fastOpen?: boolean | undefined;
 }
 
 /** Where to listen. */
@@ -82,7 +87,7 @@ export class Server extends EventEmitter implements EventSink {
     try {
       const local = addressOrAny(options.host, 'listen');
       if (this.stack.closed) throw new MptcpError('EBADF', 'listen', { detail: `stack ${this.stack.name} is closed` });
-      const flags = this.#options.mptcp === false ? CONNECT_PLAIN_TCP : 0;
+      const flags = connectFlags(this.#options);
       const handle = this.stack.core.listen(local, place.port, options.backlog ?? BACKLOG, flags);
       if (handle < 0) throw MptcpError.fromResult(handle, 'listen', place);
       this.#handle = handle;

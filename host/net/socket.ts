@@ -3,7 +3,6 @@ import {
   CONFIG_KEEPALIVE,
   CONFIG_KEEPALIVE_IDLE,
   CONFIG_NO_DELAY,
-  CONNECT_PLAIN_TCP,
   type ConfigName,
   ERR_DONE,
   ERROR_CODES,
@@ -24,7 +23,13 @@ import { type Config, decodeSetting, encodeSetting } from '../config.js';
 import { MptcpError } from '../error.js';
 import { type ConnectionInfo, connectionInfo, type Ends, type SubflowInfo, subflowInfos } from '../info.js';
 import type { EventSink, StackBase } from '../stack.js';
-import { type ConnectArguments, type ConnectOptions, type Lookup, normalizeConnect } from './connect-options.js';
+import {
+  type ConnectArguments,
+  type ConnectOptions,
+  connectFlags,
+  type Lookup,
+  normalizeConnect,
+} from './connect-options.js';
 
 /** Options of a socket, those of `net.Socket` that make sense without a file descriptor. */
 export interface SocketOptions {
@@ -454,7 +459,7 @@ export class Socket extends Duplex implements EventSink {
       const local = addressOrAny(options.localAddress, 'connect');
       const remote = requireAddress(host, 'connect');
       if (this.stack.closed) throw new MptcpError('EBADF', 'connect', { detail: `stack ${this.stack.name} is closed` });
-      const flags = options.mptcp === false ? CONNECT_PLAIN_TCP : 0;
+      const flags = connectFlags(options);
       const handle = this.stack.core.connect(local, options.localPort ?? 0, remote, port, flags);
       if (handle < 0) throw MptcpError.fromResult(handle, 'connect', this.#remote);
       this.#adopt(handle);

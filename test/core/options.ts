@@ -44,6 +44,8 @@ export interface TcpOptions {
   ts?: [value: number, echo: number];
   sack?: [left: number, right: number][];
   mptcp?: MptcpOption[];
+  /** The cookie of Fast Open as hexadecimal digits; '' asks for one. */
+  fastOpen?: string;
   /** Bytes of further options, in front of all others; only written. */
   raw?: number[];
 }
@@ -88,6 +90,10 @@ export function writeOptions(options: TcpOptions): number[] {
       2 + 8 * options.sack.length,
       ...options.sack.flatMap(([left, right]) => [...u32(left), ...u32(right)]),
     );
+  }
+  if (options.fastOpen !== undefined) {
+    const cookie = Buffer.from(options.fastOpen, 'hex');
+    bytes.push(34, 2 + cookie.length, ...cookie);
   }
   for (const option of options.mptcp ?? []) {
     const body = writeMptcp(option);
@@ -168,6 +174,7 @@ export function readOptions(area: Uint8Array): TcpOptions {
       options.sack = [];
       for (let b = at + 2; b < at + length; b += 8) options.sack.push([view.getUint32(b), view.getUint32(b + 4)]);
     } else if (kind === 8) options.ts = [view.getUint32(at + 2), view.getUint32(at + 6)];
+    else if (kind === 34) options.fastOpen = Buffer.from(area.subarray(at + 2, at + length)).toString('hex');
     else if (kind === 30) {
       options.mptcp ??= [];
       options.mptcp.push(readMptcp(new DataView(area.buffer, area.byteOffset + at, length)));

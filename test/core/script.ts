@@ -468,7 +468,7 @@ export class Peer {
     const data = wanted.data === undefined ? undefined : toBytes(wanted.data);
     demand('length', packet.data.length, data?.length ?? wanted.length ?? 0);
     if (data !== undefined && Buffer.compare(data, packet.data) !== 0) found.push('the data is another');
-    for (const name of ['mss', 'wscale', 'sackOk', 'ts'] as const) {
+    for (const name of ['mss', 'wscale', 'sackOk', 'ts', 'fastOpen'] as const) {
       if (wanted[name] !== undefined) demand(name, packet.options[name], wanted[name]);
     }
     if (wanted.sack !== undefined) {
