@@ -70,6 +70,8 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
   } else if ((options.present & OPTION_SACK) != 0) {
     repeated = takeDuplicateReport(subflow);
     sacked = takeSack(subflow);
+    // RFC 8985 section 7.2: no probe once something is sacked. Its segment might be what the peer has.
+    if (sacked) subflow.tailDue = PROBE_NONE;
   }
   const still = subflow.outstanding - subflow.sackedBytes;
   let signals: u32 = 0;

@@ -95,6 +95,20 @@ describe.each(VARIANTS)('loss recovery (%s)', (variant) => {
     expect(script.counter('tailProbes')).toBe(0);
   });
 
+  it('forgets a probe that is due when a SACK comes first: its segment may be the one (RFC 8985 section 7.2)', () => {
+    const script = open();
+    const { peer, handle, seq, at } = opened(script);
+    script.write(handle, pattern(10 * MSS));
+    script.skip();
+    expect(script.x.mptcp_time(BigInt(BEGIN + script.now + 2 * RTT + 2_000))).toBe(0);
+    peer.send('A', { seq: 1, ack: 1, sack: [[at(9), at(10)]] });
+    script.skip();
+    expect(script.counter('tailProbes')).toBe(0);
+    peer.send('A', { seq: 1, ack: seq(1), sack: [[at(9), at(10)]] });
+    peer.send('A', { seq: 1, ack: seq(10) });
+    expect(script.subflow(handle)).toMatchObject({ outstanding: 0, sacked: 0, lost: 0 });
+  });
+
   it('does not probe when it is told not to, nor without SACK (RFC 8985 section 7)', () => {
     for (const off of [CONFIG_TAIL_LOSS_PROBE, CONFIG_SACK]) {
       const script = open({ config: [[off, 0]] });
