@@ -40,9 +40,11 @@ export {
   parseOptions,
   sackLeft,
   sackRight,
+  writeFastOpen,
   writeMss,
   writeSackHeader,
   writeSackPermitted,
+  writeSackTimestamps,
   writeTimestamps,
   writeWindowScale,
 } from '../wire/options';

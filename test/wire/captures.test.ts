@@ -27,6 +27,7 @@ function expectedOptions(captured: Captured): Partial<OptionFields> {
     4: OPTION.sackPermitted,
     5: OPTION.sack,
     8: OPTION.timestamps,
+    34: OPTION.fastOpen,
   };
   const present = kinds.reduce((mask, kind) => mask | (bits[kind] ?? 0), 0);
   add({ present });
@@ -157,6 +158,8 @@ function encodeOption(wire: Wire, kind: number, subtype: number, to: number): nu
     }
     case 8:
       return x.writeTimestamps(to, o.tsVal, o.tsEcr);
+    case 34:
+      return x.writeFastOpen(to, o.fastOpenCookie, o.fastOpenLength);
     case 30:
       return encodeMptcp(wire, o, subtype, to);
     default:

@@ -77,6 +77,8 @@ export interface WireExports {
   writeSackPermitted(p: number): number;
   writeTimestamps(p: number, val: number, ecr: number): number;
   writeSackHeader(p: number, blocks: number): number;
+  writeSackTimestamps(p: number, val: number, ecr: number): number;
+  writeFastOpen(p: number, cookie: number, length: number): number;
 
   writeCapableSyn(p: number, flags: number): number;
   writeCapableSynAck(p: number, flags: number, key: bigint): number;
@@ -161,6 +163,8 @@ const OPTIONS = {
   sack2Right: 4,
   sack3Left: 4,
   sack3Right: 4,
+  fastOpenLength: 4,
+  fastOpenCookie: 4,
   mptcp: 4,
   capableVersion: 4,
   capableFlags: 4,
@@ -206,7 +210,7 @@ export type PacketFields = Fields<typeof PACKET>;
 export type SegmentFields = Fields<typeof SEGMENT>;
 export type OptionFields = Fields<typeof OPTIONS>;
 
-export const OPTION = { mss: 1, windowScale: 2, sackPermitted: 4, timestamps: 8, sack: 16 } as const;
+export const OPTION = { mss: 1, windowScale: 2, sackPermitted: 4, timestamps: 8, sack: 16, fastOpen: 32 } as const;
 export const SUBTYPE = {
   capable: 0,
   join: 1,

@@ -183,6 +183,29 @@ describe.each(VARIANTS)('TCP options (%s)', (variant) => {
     );
   });
 
+  it('reads Fast Open cookies of 4 to 16 bytes, and what asks for one (RFC 7413 section 4.1.1)', () => {
+    for (let length = 0; length <= 38; length++) {
+      const cookie = Array.from({ length }, (_, index) => index + 1);
+      const known = length === 0 || (length >= 4 && length <= 16 && length % 2 === 0);
+      expect(parse(34, 2 + length, ...cookie)).toBe(true);
+      const { present, fastOpenLength, fastOpenCookie } = wire.options();
+      expect(present).toBe(known ? OPTION.fastOpen : 0);
+      if (!known) continue;
+      expect([...wire.get(fastOpenCookie, fastOpenLength)]).toEqual(cookie);
+      const { x, base } = wire;
+      const whole = x.writeFastOpen(base, wire.put(Uint8Array.from(cookie), base + 64), length);
+      expect([...wire.get(base, whole)]).toEqual([34, 2 + length, ...cookie, ...[1, 1].slice(0, whole - 2 - length)]);
+      expect(whole % 4).toBe(0);
+    }
+  });
+
+  it('writes SACK-permitted and timestamps in 12 bytes (RFC 2018, RFC 7323)', () => {
+    const { x, base } = wire;
+    expect(x.writeSackTimestamps(base, 1, 2)).toBe(12);
+    expect(x.parseOptions(base, 12)).toBe(1);
+    expect(wire.options()).toMatchObject({ present: OPTION.sackPermitted | OPTION.timestamps, tsVal: 1, tsEcr: 2 });
+  });
+
   it('reads back what it wrote: the other subtypes', () => {
     const { x, base } = wire;
     fc.assert(

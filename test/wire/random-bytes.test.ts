@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import * as abi from '../../host/abi.js';
 import { icmpMessage, tcpSegment, v4Packet, v6Packet } from './build-packet.js';
 import { captureNames, readCapture } from './capture-files.js';
-import { VARIANTS, Wire } from './module.js';
+import { OPTION, VARIANTS, Wire } from './module.js';
 
 const IP_RESULTS: number[] = [
   0,
@@ -70,8 +70,10 @@ describe.each(VARIANTS)('random bytes (%s)', (variant) => {
     const removed = (options.mptcp & 16) !== 0;
     if (hmac) within(options.joinHmac, 20);
     if (removed) within(options.removeIds, options.removeCount);
-    const { joinHmac, removeIds, ...rest } = options;
-    return [good, rest, hmac ? joinHmac - at : 0, removed ? removeIds - at : 0];
+    const fast = (options.present & OPTION.fastOpen) !== 0;
+    if (fast) within(options.fastOpenCookie, options.fastOpenLength);
+    const { joinHmac, removeIds, fastOpenCookie, ...rest } = options;
+    return [good, rest, hmac ? joinHmac - at : 0, removed ? removeIds - at : 0, fast ? fastOpenCookie - at : 0];
   };
 
   /** The same bytes among zeros, among ones, and at the end of memory: what is read must not differ. */
@@ -134,7 +136,7 @@ describe.each(VARIANTS)('random bytes (%s)', (variant) => {
 
   it('option areas', () => {
     const option = fc
-      .tuple(fc.constantFrom(2, 3, 4, 5, 8, 30, 30, 30, 30, 99), fc.nat(36), fc.uint8Array({ maxLength: 34 }))
+      .tuple(fc.constantFrom(2, 3, 4, 5, 8, 30, 30, 30, 30, 34, 99), fc.nat(36), fc.uint8Array({ maxLength: 34 }))
       .map(([kind, length, value]) => [kind, length, ...value.slice(0, Math.max(length - 2, 0))]);
     const area = fc.array(fc.oneof(option, fc.constantFrom([0], [1])), { maxLength: 6 }).map((options) => {
       return Uint8Array.from(options.flat().slice(0, 40));
