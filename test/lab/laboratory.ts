@@ -99,7 +99,7 @@ export class Laboratory {
     return program;
   }
 
-  /** Counters of the namespace's kernel that are not 0: MPTcpExt and retransmissions. */
+  /** Counters of the namespace's kernel that are not 0: MPTcpExt, Fast Open and retransmissions. */
   counters(): Promise<Record<string, number>> {
     return kernelCounters(this.namespace);
   }
@@ -157,7 +157,7 @@ export async function removeNamespace(namespace: NetworkNamespace): Promise<void
 export async function kernelCounters(namespace: NetworkNamespace): Promise<Record<string, number>> {
   const { kernel } = JSON.parse(await namespace.exec('nstat', '-asz', '-j')) as { kernel: Record<string, number> };
   const wanted = Object.entries(kernel).filter(
-    ([name, value]) => value !== 0 && (name.startsWith('MPTcpExt') || name === 'TcpRetransSegs'),
+    ([name, value]) => value !== 0 && (/^(MPTcpExt|TcpExtTCPFastOpen)/.test(name) || name === 'TcpRetransSegs'),
   );
   return Object.fromEntries(wanted.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

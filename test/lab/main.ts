@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { columns } from '../../host/cli/transfer-report.js';
+import { fastOpen } from './fast-open-scenario.js';
 import { fetchKernel, pathCut, plainCurl, signal } from './fetch-scenarios.js';
 import { removeLeftoversAtExit } from './leftovers.js';
 import { iperf3, many } from './load-scenarios.js';
@@ -18,6 +19,7 @@ const SCENARIOS: readonly Scenario[] = [
   checksum,
   ipv6,
   synCookies,
+  fastOpen,
   iperf3,
   many,
   tcpReno,
