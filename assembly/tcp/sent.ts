@@ -66,8 +66,9 @@ export function markSacked(subflow: Subflow, sent: SentSegment): void {
 }
 
 export function markLost(subflow: Subflow, sent: SentSegment): void {
-  if ((sent.flags & (SEGMENT_LOST | SEGMENT_SACKED)) != 0) return;
+  // First of all it leaves the list by time, which loss detection walks from its head.
   if ((sent.flags & SEGMENT_TIMED) != 0) timeRemove(subflow, sent);
+  if ((sent.flags & (SEGMENT_LOST | SEGMENT_SACKED)) != 0) return;
   if ((sent.flags & SEGMENT_MTU_PROBE) != 0) {
     sent.flags &= ~SEGMENT_MTU_PROBE;
     if (subflow.mtuProbe == MTU_PROBE_SENT) subflow.mtuProbe = MTU_PROBE_LOST;
