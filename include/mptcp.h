@@ -548,6 +548,66 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_MPTCP_MPCapableDataFallback = 80,
   /* as the kernel's MPTcpExtDssFallback */
   MPTCP_WASM_COUNTER_MPTCP_DssFallback = 81,
+  /* as the kernel's MPTcpExtDSSCorruptionFallback */
+  MPTCP_WASM_COUNTER_MPTCP_DSSCorruptionFallback = 51,
+  /* as the kernel's MPTcpExtInfiniteMapTx */
+  MPTCP_WASM_COUNTER_MPTCP_InfiniteMapTx = 55,
+  /* as the kernel's MPTcpExtOFOQueueTail */
+  MPTCP_WASM_COUNTER_MPTCP_OFOQueueTail = 57,
+  /* as the kernel's MPTcpExtRmAddrDrop */
+  MPTCP_WASM_COUNTER_MPTCP_RmAddrDrop = 67,
+  /* as the kernel's MPTcpExtOFOMerge */
+  MPTCP_WASM_COUNTER_MPTCP_OFOMerge = 96,
+  /* as the kernel's MPTcpExtDSSNoMatchTCP */
+  MPTCP_WASM_COUNTER_MPTCP_DSSNoMatchTCP = 97,
+  /* as the kernel's MPTcpExtMPCapableSYNTXDisabled */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNTXDisabled = 98,
+  /* as the kernel's MPTcpExtMPCapableEndpAttempt */
+  MPTCP_WASM_COUNTER_MPTCP_MPCapableEndpAttempt = 99,
+  /* as the kernel's MPTcpExtMPFallbackTokenInit */
+  MPTCP_WASM_COUNTER_MPTCP_MPFallbackTokenInit = 100,
+  /* as the kernel's MPTcpExtMPJoinSynTxCreatSkErr */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynTxCreatSkErr = 101,
+  /* as the kernel's MPTcpExtMPJoinSynTxBindErr */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynTxBindErr = 102,
+  /* as the kernel's MPTcpExtMPJoinSynTxConnectErr */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinSynTxConnectErr = 103,
+  /* as the kernel's MPTcpExtAddAddrTxDrop */
+  MPTCP_WASM_COUNTER_MPTCP_AddAddrTxDrop = 104,
+  /* as the kernel's MPTcpExtEchoAddTxDrop */
+  MPTCP_WASM_COUNTER_MPTCP_EchoAddTxDrop = 105,
+  /* as the kernel's MPTcpExtMPJoinPortSynRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinPortSynRx = 106,
+  /* as the kernel's MPTcpExtMPJoinPortSynAckRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinPortSynAckRx = 107,
+  /* as the kernel's MPTcpExtMPJoinPortAckRx */
+  MPTCP_WASM_COUNTER_MPTCP_MPJoinPortAckRx = 108,
+  /* as the kernel's MPTcpExtMismatchPortSynRx */
+  MPTCP_WASM_COUNTER_MPTCP_MismatchPortSynRx = 109,
+  /* as the kernel's MPTcpExtMismatchPortAckRx */
+  MPTCP_WASM_COUNTER_MPTCP_MismatchPortAckRx = 110,
+  /* as the kernel's MPTcpExtRmAddrTxDrop */
+  MPTCP_WASM_COUNTER_MPTCP_RmAddrTxDrop = 111,
+  /* as the kernel's MPTcpExtMPPrioTx */
+  MPTCP_WASM_COUNTER_MPTCP_MPPrioTx = 112,
+  /* as the kernel's MPTcpExtSndWndShared */
+  MPTCP_WASM_COUNTER_MPTCP_SndWndShared = 113,
+  /* as the kernel's MPTcpExtRcvWndShared */
+  MPTCP_WASM_COUNTER_MPTCP_RcvWndShared = 114,
+  /* as the kernel's MPTcpExtRcvWndConflictUpdate */
+  MPTCP_WASM_COUNTER_MPTCP_RcvWndConflictUpdate = 115,
+  /* as the kernel's MPTcpExtRcvWndConflict */
+  MPTCP_WASM_COUNTER_MPTCP_RcvWndConflict = 116,
+  /* as the kernel's MPTcpExtBlackhole */
+  MPTCP_WASM_COUNTER_MPTCP_Blackhole = 117,
+  /* as the kernel's MPTcpExtMD5SigFallback */
+  MPTCP_WASM_COUNTER_MPTCP_MD5SigFallback = 118,
+  /* as the kernel's MPTcpExtSimultConnectFallback */
+  MPTCP_WASM_COUNTER_MPTCP_SimultConnectFallback = 119,
+  /* as the kernel's MPTcpExtFallbackFailed */
+  MPTCP_WASM_COUNTER_MPTCP_FallbackFailed = 120,
+  /* as the kernel's MPTcpExtWinProbe */
+  MPTCP_WASM_COUNTER_MPTCP_WinProbe = 121,
   /* SYN cookies sent */
   MPTCP_WASM_COUNTER_SYN_COOKIE_OUT = 82,
   /* connections made from the ACK of a SYN cookie */
@@ -555,7 +615,7 @@ enum mptcp_wasm_counters {
   /* ACKs for a listener that were none of a SYN cookie, while some were about */
   MPTCP_WASM_COUNTER_SYN_COOKIE_BAD = 84,
   /* length of the counter array */
-  MPTCP_WASM_COUNTERS = 96,
+  MPTCP_WASM_COUNTERS = 192,
 };
 
 /* At mptcp_result(): the second value of mptcp_send_reserve and mptcp_recv_peek. */

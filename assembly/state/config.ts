@@ -62,11 +62,11 @@ import {
 const SECOND: i64 = 1000000;
 const DAY: i64 = 86400 * SECOND;
 /** Room for keys; some numbers name nothing. */
-const KEYS: i32 = 64;
+const KEYS: i32 = 128;
 
-const values: usize = memory.data(64 * 8, 8);
-const lows: usize = memory.data(64 * 8, 8);
-const highs: usize = memory.data(64 * 8, 8);
+const values: usize = memory.data(128 * 8, 8);
+const lows: usize = memory.data(128 * 8, 8);
+const highs: usize = memory.data(128 * 8, 8);
 
 /** Sets every value to its default; `budget` bounds the buffers of one connection. */
 export function configOpen(budget: i64): void {

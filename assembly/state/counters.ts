@@ -1,7 +1,7 @@
 import { COUNTERS } from '../abi';
 
 /** The 64-bit counters of the stack, indexed by the COUNTER_ constants. */
-export const counters: usize = memory.data(96 * 8, 8);
+export const counters: usize = memory.data(192 * 8, 8);
 
 export function count(counter: i32): void {
   countBy(counter, 1);
