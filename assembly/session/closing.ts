@@ -31,7 +31,8 @@ import { JOIN_WAIT_HMAC, opensEarly, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow 
 import { closeSending, resetDue, subflowDestroy, subflowRelease } from '../tcp/close';
 import { timersArm } from '../tcp/timers';
 import { bufferClear } from './buffer';
-import { pushLater, reinject, sendClear } from './send';
+import { reinject } from './reinject';
+import { pushLater, sendClear } from './send';
 import { sessionArm } from './timer';
 import { tokenRemove } from './tokens';
 

@@ -12,7 +12,8 @@ import { ackNow, readyAdd } from '../tcp/ready';
 import { SIGNAL_CLOSED, SIGNAL_RECOVERY, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT, SIGNAL_TIMEOUT } from '../tcp/signals';
 import { sessionAbort, sessionCloseExpired, sessionSubflowClosed } from './closing';
 import { synTimedOut } from './open';
-import { controlSubflow, pushLater, reinject, reinjectFront } from './send';
+import { reinject, reinjectFront } from './reinject';
+import { controlSubflow, pushLater } from './send';
 import { sessionArm, userTimedOut } from './timer';
 
 /** What happens when time passes: on a subflow, and on a connection. */

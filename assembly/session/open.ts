@@ -96,7 +96,8 @@ import { packet } from '../wire/packet';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
 import { joinAcceptQueue } from './closing';
 import { takeData } from './receive';
-import { dataAcknowledged, pushLater, reinject, synDataAcknowledged } from './send';
+import { reinject } from './reinject';
+import { dataAcknowledged, pushLater, synDataAcknowledged } from './send';
 import { tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
 
 /** How connections come into being: MP_CAPABLE and MP_JOIN, both sides (RFC 8684 sections 3.1 and 3.2), and fallback. */

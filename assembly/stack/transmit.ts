@@ -1,6 +1,7 @@
 import { ERR_INVALID, TCP_CLOSED, TX_BATCH, TxDescriptor } from '../abi';
 import { sessionSubflowClosed } from '../session/closing';
-import { feedStarved, pushAll } from '../session/send';
+import { pushAll } from '../session/push';
+import { feedStarved } from '../session/send';
 import { Link, linkFind } from '../state/link';
 import { Subflow } from '../state/subflow';
 import { hasOutput, subflowTransmit } from '../tcp/output';
