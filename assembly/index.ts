@@ -1,6 +1,13 @@
 import { ERR_STATE } from './abi';
 import { ingest, receiveSlot } from './stack/ingest';
-import { inspectConnection, inspectPools, inspectSubflow } from './stack/inspect';
+import {
+  inspectConnection,
+  inspectListener,
+  inspectPools,
+  inspectSubflow,
+  inspectTimeWait,
+  nextHandle,
+} from './stack/inspect';
 import {
   addAddress,
   addRoute,
@@ -254,4 +261,19 @@ export function mptcp_counters(): i32 {
 export function mptcp_scratch(): i32 {
   if (!isCreated()) return ERR_STATE;
   return scratchAddress();
+}
+
+export function mptcp_next(kind: i32, after: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return nextHandle(kind, after);
+}
+
+export function mptcp_listener_info(listener: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return inspectListener(listener);
+}
+
+export function mptcp_time_wait_info(subflow: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return inspectTimeWait(subflow);
 }

@@ -182,6 +182,26 @@ enum mptcp_wasm_connection_states {
   MPTCP_WASM_CONNECTION_CLOSED = 4,
 };
 
+/* ConnectionInfo.owner: who has a connection. */
+enum mptcp_wasm_owners {
+  /* nobody yet: it waits to be accepted, or is in its handshake */
+  MPTCP_WASM_OWNER_NONE = 0,
+  /* the application */
+  MPTCP_WASM_OWNER_APPLICATION = 1,
+  /* nobody any more: the application closed it, and it ends by itself */
+  MPTCP_WASM_OWNER_GIVEN_UP = 2,
+};
+
+/* What mptcp_next walks. */
+enum mptcp_wasm_kinds {
+  /* connections */
+  MPTCP_WASM_KIND_CONNECTION = 0,
+  /* listeners */
+  MPTCP_WASM_KIND_LISTENER = 1,
+  /* subflows in TIME-WAIT whose connection is forgotten */
+  MPTCP_WASM_KIND_TIME_WAIT = 2,
+};
+
 /* SubflowInfo.state: the states of RFC 9293 section 3.3.2, numbered as Linux numbers them. */
 enum mptcp_wasm_subflow_states {
   /* data can flow */
@@ -752,8 +772,16 @@ struct mptcp_wasm_connection_info {
   uint64_t window_limited_time;
   /* µs of these in which the send buffer was full and all of it sent: a larger one would hold more */
   uint64_t buffer_limited_time;
+  /* an OWNER_ value */
+  uint32_t owner;
+  /* bytes written and not acknowledged at connection level */
+  uint32_t unsent;
+  /* addresses announced to the peer */
+  uint32_t add_addr_signal;
+  /* addresses of the peer that were joined */
+  uint32_t add_addr_accepted;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 192);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 208);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_hi) == 16);
@@ -787,7 +815,39 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, writable) == 164);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, busy_time) == 168);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, window_limited_time) == 176);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, buffer_limited_time) == 184);
-#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 192
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, owner) == 192);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, unsent) == 196);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, add_addr_signal) == 200);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, add_addr_accepted) == 204);
+#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 208
+
+/* At the address mptcp_listener_info() returns; valid until the next call into the module. */
+struct mptcp_wasm_listener_info {
+  /* local address, upper half; 0 with a lower half of 0 is any */
+  uint64_t local_hi;
+  /* lower half */
+  uint64_t local_lo;
+  /* the port it listens on */
+  uint32_t port;
+  /* connections that may wait to be accepted */
+  uint32_t backlog;
+  /* connections that wait to be accepted */
+  uint32_t waiting;
+  /* these, and connections in their handshake */
+  uint32_t pending;
+  /* CONNECT_ bits */
+  uint32_t flags;
+  uint8_t reserved[4];
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_listener_info) == 40);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_listener_info, local_hi) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_listener_info, local_lo) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_listener_info, port) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_listener_info, backlog) == 20);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_listener_info, waiting) == 24);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_listener_info, pending) == 28);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_listener_info, flags) == 32);
+#define MPTCP_WASM_SIZEOF_LISTENER_INFO 40
 
 /* At the address mptcp_subflow_info() returns; valid until the next call into the module. */
 struct mptcp_wasm_subflow_info {
@@ -1119,7 +1179,7 @@ int32_t mptcp_abort(int32_t connection);
 /* The address of the Result record. */
 int32_t mptcp_result(void);
 
-/* Fills the ConnectionInfo record. Returns its address or ERR_HANDLE. */
+/* Fills the ConnectionInfo record, of any connection there is, whoever has it. Returns its address or ERR_HANDLE. */
 int32_t mptcp_connection_info(int32_t connection);
 
 /* Fills the SubflowInfo record of the connection's subflow number `index`, from 0. Returns its address, ERR_DONE past the last one, or ERR_HANDLE. */
@@ -1133,6 +1193,15 @@ int32_t mptcp_counters(void);
 
 /* The address of the scratch area, SCRATCH_BYTES long, for mptcp_send and mptcp_recv. */
 int32_t mptcp_scratch(void);
+
+/* Walks what there is of a KIND_ value, in the order of their handles' indices: the one behind handle `after`, or the first for 0. A handle that has gone stale meanwhile will do. Connections that nobody accepted yet, or that the application has given up, are among them (ConnectionInfo.owner): of these mptcp_connection_info and mptcp_subflow_info tell as of any other, and nothing else takes their handles. Returns a handle, ERR_DONE behind the last one, or ERR_INVALID. */
+int32_t mptcp_next(int32_t kind, int32_t after);
+
+/* Fills the ListenerInfo record. Returns its address or ERR_HANDLE. */
+int32_t mptcp_listener_info(int32_t listener);
+
+/* Fills the SubflowInfo record of a subflow that mptcp_next found with KIND_TIME_WAIT. Returns its address or ERR_HANDLE. */
+int32_t mptcp_time_wait_info(int32_t subflow);
 
 #undef MPTCP_WASM_ASSERT
 

@@ -118,6 +118,18 @@ export function poolAt(pool: Pool, index: u32): usize {
   return page + <usize>(index - row * pool.objects) * pool.stride;
 }
 
+/**
+ * The handle of the first live object behind that of handle `after` in the order of indices, the very first for 0; 0
+ * behind the last one. The object of `after` need not be live any more.
+ */
+export function poolNext(pool: Pool, after: i32): i32 {
+  for (let index: u32 = after > 0 ? (<u32>after & INDEX_MASK) + 1 : 0; index < pool.slots; index++) {
+    const object = poolAt(pool, index);
+    if (load<u32>(object, 8) != 0) return <i32>load<u32>(object, 4);
+  }
+  return 0;
+}
+
 function poolGrow(pool: Pool): bool {
   if (pool.limit != 0 && pool.pages >= pool.limit) return false;
   if (pool.kind != NO_HANDLES && pool.slots > INDEX_MASK) return false;

@@ -3,8 +3,17 @@ import {
   ConnectionInfo,
   ERR_DONE,
   ERR_HANDLE,
+  ERR_INVALID,
+  KIND_CONNECTION,
+  KIND_LISTENER,
+  KIND_TIME_WAIT,
+  ListenerInfo,
+  OWNER_APPLICATION,
+  OWNER_GIVEN_UP,
+  OWNER_NONE,
   PoolInfo,
   SIZEOF_CONNECTION_INFO,
+  SIZEOF_LISTENER_INFO,
   SIZEOF_POOL_INFO,
   SIZEOF_SUBFLOW_INFO,
   SUBFLOW_INITIAL,
@@ -15,8 +24,10 @@ import {
   TCP_OPTION_SYN_DATA,
   TCP_OPTION_TIMESTAMPS,
   TCP_OPTION_WINDOW_SCALE,
+  TCP_TIME_WAIT,
 } from '../abi';
 import { pagesFree, pagesTotal } from '../memory/pages';
+import { poolFind, poolNext } from '../memory/pool';
 import { rangeIndexPool, rangePool } from '../memory/ranges';
 import { dsnLt } from '../memory/sequence';
 import { wheelArmed } from '../memory/wheel';
@@ -27,24 +38,58 @@ import { config } from '../state/config';
 import { Connection, connectionPool, readableBytes, remoteAddressPool } from '../state/connection';
 import { mapPool, receiveMapPool, SEGMENT_LOST, SentSegment, segmentPool } from '../state/datamap';
 import { noticePool } from '../state/events';
-import { listenerPool } from '../state/listener';
+import { Listener, listenerPool } from '../state/listener';
 import { ECN_AGREED, FAST_OPEN_DATA, inFlight, Subflow, subflowPool, unsentBytes } from '../state/subflow';
 import { ownMss } from '../tcp/handshake';
 import { paceRate } from '../tcp/pacing';
 import { currentRto } from '../tcp/rtt';
 import { repliesSent, replyPool } from './replies';
 import { awayPool } from './shards';
-import { connectionOf } from './sockets';
 
 /** Fills the records that show the inside. Each is valid until the next call. */
 
 const connectionInfo: usize = memory.data(256, 8);
 const subflowInfo: usize = memory.data(512, 8);
 const poolInfo: usize = memory.data(64, 8);
+const listenerInfo: usize = memory.data(64, 8);
+
+/** See mptcp_next. */
+export function nextHandle(kind: i32, after: i32): i32 {
+  if (kind < KIND_CONNECTION || kind > KIND_TIME_WAIT || after < 0) return ERR_INVALID;
+  const pool = kind == KIND_CONNECTION ? connectionPool : kind == KIND_LISTENER ? listenerPool : subflowPool;
+  let next = poolNext(pool, after);
+  if (kind == KIND_TIME_WAIT) while (next != 0 && remnant(next) === null) next = poolNext(pool, next);
+  return next != 0 ? next : ERR_DONE;
+}
+
+/** The subflow of a handle when it only waits in TIME-WAIT, without a connection. */
+function remnant(handle: i32): Subflow | null {
+  const found = poolFind(subflowPool, handle);
+  if (found == 0) return null;
+  const subflow = changetype<Subflow>(found);
+  return subflow.owner == 0 && subflow.state == TCP_TIME_WAIT ? subflow : null;
+}
+
+export function inspectListener(handle: i32): i32 {
+  const found = poolFind(listenerPool, handle);
+  if (found == 0) return ERR_HANDLE;
+  const listener = changetype<Listener>(found);
+  memory.fill(listenerInfo, 0, SIZEOF_LISTENER_INFO);
+  const info = changetype<ListenerInfo>(listenerInfo);
+  info.localHi = listener.hi;
+  info.localLo = listener.lo;
+  info.port = listener.port;
+  info.backlog = listener.backlog;
+  info.waiting = listener.waiting;
+  info.pending = listener.pending;
+  info.flags = listener.flags;
+  return <i32>listenerInfo;
+}
 
 export function inspectConnection(handle: i32): i32 {
-  const connection = connectionOf(handle);
-  if (connection === null) return ERR_HANDLE;
+  const live = poolFind(connectionPool, handle);
+  if (live == 0) return ERR_HANDLE;
+  const connection = changetype<Connection>(live);
   memory.fill(connectionInfo, 0, SIZEOF_CONNECTION_INFO);
   const info = changetype<ConnectionInfo>(connectionInfo);
   let first: usize = 0;
@@ -88,15 +133,37 @@ export function inspectConnection(handle: i32): i32 {
   info.busyTime = connection.busyTime;
   info.windowLimitedTime = connection.windowLimitedTime;
   info.bufferLimitedTime = connection.bufferLimitedTime;
+  info.owner = <u32>(connection.orphaned != 0
+    ? OWNER_GIVEN_UP
+    : connection.accepted != 0
+      ? OWNER_APPLICATION
+      : OWNER_NONE);
+  info.unsent = used;
+  info.addAddrSignal = <u32>popcnt<u32>(connection.announced);
+  info.addAddrAccepted = connection.remoteAccepted;
   return <i32>connectionInfo;
 }
 
 export function inspectSubflow(handle: i32, index: i32): i32 {
-  const connection = connectionOf(handle);
-  if (connection === null) return ERR_HANDLE;
+  const live = poolFind(connectionPool, handle);
+  if (live == 0) return ERR_HANDLE;
+  const connection = changetype<Connection>(live);
   const found = subflowAt(connection, index);
   if (found == 0) return ERR_DONE;
-  const subflow = changetype<Subflow>(found);
+  fillSubflow(changetype<Subflow>(found));
+  inspectTcp(changetype<SubflowInfo>(subflowInfo), connection, changetype<Subflow>(found));
+  return <i32>subflowInfo;
+}
+
+/** See mptcp_time_wait_info. */
+export function inspectTimeWait(handle: i32): i32 {
+  const subflow = remnant(handle);
+  if (subflow === null) return ERR_HANDLE;
+  fillSubflow(subflow);
+  return <i32>subflowInfo;
+}
+
+function fillSubflow(subflow: Subflow): void {
   memory.fill(subflowInfo, 0, SIZEOF_SUBFLOW_INFO);
   const info = changetype<SubflowInfo>(subflowInfo);
   info.localHi = subflow.localHi;
@@ -129,8 +196,6 @@ export function inspectSubflow(handle: i32, index: i32): i32 {
   info.segmentsIn = subflow.segmentsIn;
   info.retransmits = subflow.retransmits;
   info.timeouts = subflow.timeouts;
-  inspectTcp(info, connection, subflow);
-  return <i32>subflowInfo;
 }
 
 /** What `struct tcp_info` of Linux has besides. */

@@ -120,6 +120,12 @@ const CALLS: Readonly<Record<Exclude<keyof MptcpExports, 'memory' | 'mptcp_time'
   mptcp_pool_info: (x) => x.mptcp_pool_info(),
   mptcp_counters: (x) => x.mptcp_counters(),
   mptcp_scratch: (x) => x.mptcp_scratch(),
+  mptcp_next: (x, random, side) => {
+    const after = random.chance(1, 2) ? 0 : handle(random, side);
+    return keep(side, x.mptcp_next(random.chance(9, 10) ? random.below(3) : int(random), after));
+  },
+  mptcp_listener_info: (x, random, side) => x.mptcp_listener_info(handle(random, side)),
+  mptcp_time_wait_info: (x, random, side) => x.mptcp_time_wait_info(handle(random, side)),
 };
 
 const NAMES = Object.keys(CALLS) as (keyof typeof CALLS)[];
