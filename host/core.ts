@@ -9,6 +9,8 @@ import {
   EVENT_BATCH,
   EventLayout,
   IovecLayout,
+  ListenerInfoLayout,
+  type ListenerInfoRecord,
   type MptcpExports,
   PoolInfoLayout,
   type PoolInfoRecord,
@@ -284,6 +286,23 @@ export class Core {
   /** All about the subflow number `index` of a connection, from 0; undefined past the last one. */
   subflowInfo(connection: number, index: number): SubflowInfoRecord | undefined {
     const address = this.#exports.mptcp_subflow_info(connection, index);
+    return address < 0 ? undefined : this.#record<SubflowInfoRecord>(address, SubflowInfoLayout);
+  }
+
+  /** The handle behind `after` of a KIND_ value, the first for 0; ERR_DONE behind the last one. */
+  next(kind: number, after: number): number {
+    return this.#exports.mptcp_next(kind, after);
+  }
+
+  /** All about a listener; undefined for a stale handle. */
+  listenerInfo(listener: number): ListenerInfoRecord | undefined {
+    const address = this.#exports.mptcp_listener_info(listener);
+    return address < 0 ? undefined : this.#record<ListenerInfoRecord>(address, ListenerInfoLayout);
+  }
+
+  /** A subflow in TIME-WAIT whose connection is forgotten; undefined for a stale handle. */
+  timeWaitInfo(subflow: number): SubflowInfoRecord | undefined {
+    const address = this.#exports.mptcp_time_wait_info(subflow);
     return address < 0 ? undefined : this.#record<SubflowInfoRecord>(address, SubflowInfoLayout);
   }
 

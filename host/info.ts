@@ -1,5 +1,6 @@
 import {
   CONGESTION_NAMES,
+  CONNECT_PLAIN_TCP,
   CONNECTION_NAMES,
   type CongestionName,
   type ConnectionInfoRecord,
@@ -7,6 +8,8 @@ import {
   FALLBACK_NAMES,
   FALLBACK_NONE,
   type FallbackName,
+  OWNER_NAMES,
+  type OwnerName,
   RECOVERY_NAMES,
   type RecoveryName,
   SCHEDULER_NAMES,
@@ -168,7 +171,49 @@ export interface ConnectionInfo extends Ends {
   readonly busyTime: number;
   readonly windowLimitedTime: number;
   readonly bufferLimitedTime: number;
+  /** Who has it: `none` before it is accepted, `givenUp` after the application closed it. */
+  readonly owner: OwnerName;
+  /** Bytes written and not acknowledged. */
+  readonly unsent: number;
   readonly subflows: readonly SubflowInfo[];
+}
+
+/** A listener at one moment. */
+export interface ListenerInfo {
+  /** Local address; `::` for any. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** It is for any address, of both families. */
+  readonly any: boolean;
+  readonly backlog: number;
+  /** Connections that wait to be accepted; these, and those in their handshake. */
+  readonly waiting: number;
+  readonly pending: number;
+  /** It accepts Multipath TCP. */
+  readonly mptcp: boolean;
+}
+
+/** Reads all about a listener; undefined when its handle is stale. */
+export function listenerInfo(core: Core, handle: number): ListenerInfo | undefined {
+  const record = core.listenerInfo(handle);
+  if (record === undefined) return undefined;
+  const { localHi, localLo, port, backlog, waiting, pending, flags } = record;
+  const any = localHi === 0n && localLo === 0n;
+  return {
+    localAddress: formatAddress(localHi, localLo),
+    localPort: port,
+    any,
+    backlog,
+    waiting,
+    pending,
+    mptcp: (flags & CONNECT_PLAIN_TCP) === 0,
+  };
+}
+
+/** Reads a subflow that waits in TIME-WAIT for a connection that is forgotten; undefined when its handle is stale. */
+export function timeWaitInfo(core: Core, handle: number): SubflowInfo | undefined {
+  const record = core.timeWaitInfo(handle);
+  return record === undefined ? undefined : subflowInfo(record);
 }
 
 /** Reads all about a connection; undefined when its handle is stale. */
@@ -204,6 +249,8 @@ export function connectionInfo(core: Core, handle: number): ConnectionInfo | und
     busyTime: Number(record.busyTime),
     windowLimitedTime: Number(record.windowLimitedTime),
     bufferLimitedTime: Number(record.bufferLimitedTime),
+    owner: OWNER_NAMES[record.owner] ?? 'none',
+    unsent: record.unsent,
     subflows: subflowInfos(core, handle),
   };
 }

@@ -776,12 +776,8 @@ struct mptcp_wasm_connection_info {
   uint32_t owner;
   /* bytes written and not acknowledged at connection level */
   uint32_t unsent;
-  /* addresses announced to the peer */
-  uint32_t add_addr_signal;
-  /* addresses of the peer that were joined */
-  uint32_t add_addr_accepted;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 208);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 200);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_hi) == 16);
@@ -817,9 +813,7 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, window_limited_tim
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, buffer_limited_time) == 184);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, owner) == 192);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, unsent) == 196);
-MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, add_addr_signal) == 200);
-MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, add_addr_accepted) == 204);
-#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 208
+#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 200
 
 /* At the address mptcp_listener_info() returns; valid until the next call into the module. */
 struct mptcp_wasm_listener_info {

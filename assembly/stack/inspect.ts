@@ -133,14 +133,10 @@ export function inspectConnection(handle: i32): i32 {
   info.busyTime = connection.busyTime;
   info.windowLimitedTime = connection.windowLimitedTime;
   info.bufferLimitedTime = connection.bufferLimitedTime;
-  info.owner = <u32>(connection.orphaned != 0
-    ? OWNER_GIVEN_UP
-    : connection.accepted != 0
-      ? OWNER_APPLICATION
-      : OWNER_NONE);
+  info.owner = <u32>(
+    (connection.orphaned != 0 ? OWNER_GIVEN_UP : connection.accepted != 0 ? OWNER_APPLICATION : OWNER_NONE)
+  );
   info.unsent = used;
-  info.addAddrSignal = <u32>popcnt<u32>(connection.announced);
-  info.addAddrAccepted = connection.remoteAccepted;
   return <i32>connectionInfo;
 }
 
