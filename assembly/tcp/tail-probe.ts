@@ -2,6 +2,7 @@ import { COUNTER_TAIL_PROBES } from '../abi';
 import { seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { count } from '../state/counters';
+import { SentSegment } from '../state/datamap';
 import { PROBE_AGAIN, PROBE_NEW, PROBE_NONE, Subflow } from '../state/subflow';
 import { OPTION_SACK, options } from '../wire/options';
 import { segment } from '../wire/segment';
@@ -18,8 +19,10 @@ export function tailProbeExpire(subflow: Subflow): void {
   subflow.tailProbeAt = 0;
   const room = <i32>(subflow.sndUna + subflow.sndWindow - subflow.sndNxt);
   subflow.tailDue = subflow.mapNext != 0 && room > 0 ? PROBE_NEW : PROBE_AGAIN;
-  // The probe stands in for a timeout that was due as soon.
-  subflow.rtoAt = now() + currentRto(subflow);
+  // Section 7.3: the timeout follows, counted from when the oldest segment was sent, as Linux counts, but not before the
+  // probe, which is answered at once, can have been.
+  const oldest = changetype<SentSegment>(subflow.segmentHead).sentAt;
+  subflow.rtoAt = max<i64>(oldest + currentRto(subflow), now() + <i64>subflow.srtt);
   readyAdd(subflow);
 }
 
