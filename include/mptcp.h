@@ -166,8 +166,24 @@ enum mptcp_wasm_fallback_reasons {
   MPTCP_WASM_FALLBACK_FIRST_DATA = 5,
   /* SYNs with MP_CAPABLE went unanswered, one without was answered */
   MPTCP_WASM_FALLBACK_SYN_RETRIES = 7,
-  /* the peer sent MP_FAIL or an infinite mapping */
+  /* the peer found a wrong checksum and sent MP_FAIL */
   MPTCP_WASM_FALLBACK_PEER_MP_FAIL = 8,
+  /* a checksum was wrong on the only subflow, and the peer answered our MP_FAIL */
+  MPTCP_WASM_FALLBACK_CHECKSUM = 9,
+  /* the peer sent an infinite mapping */
+  MPTCP_WASM_FALLBACK_INFINITE_MAPPING = 10,
+  /* data came without mappings after some had come with them */
+  MPTCP_WASM_FALLBACK_STRIPPED_DATA = 11,
+  /* ACKs of data came without DATA_ACKs after some had come with them */
+  MPTCP_WASM_FALLBACK_STRIPPED_ACKS = 12,
+  /* both sides sent a SYN at the same time */
+  MPTCP_WASM_FALLBACK_SIMULTANEOUS_OPEN = 13,
+  /* SYNs with MP_CAPABLE were not answered on this path a while ago */
+  MPTCP_WASM_FALLBACK_BLACKHOLE = 14,
+  /* the token of the key is taken by another connection */
+  MPTCP_WASM_FALLBACK_TOKEN = 15,
+  /* the first ACK of our data had no DATA_ACK */
+  MPTCP_WASM_FALLBACK_FIRST_ACK = 16,
 };
 
 /* ConnectionInfo.state. */
@@ -386,6 +402,16 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_FASTOPEN = 61,
   /* connections whose SYN brought a right cookie and whose third ACK is still to come, 0 to 65,535, default 128: with so many, others open as ever (RFC 7413 section 5.1) */
   MPTCP_WASM_CONFIG_FASTOPEN_PENDING = 62,
+  /* µs, default 3,600 s, at most a day: how long a path on which SYNs with MP_CAPABLE went unanswered and one without was answered is used without asking for Multipath TCP; twice as long each time in a row, up to 64 times; 0 never (net.mptcp.blackhole_timeout) */
+  MPTCP_WASM_CONFIG_BLACKHOLE_TIMEOUT = 68,
+  /* 0 or 1, default 0: an abort sends MP_FASTCLOSE with RST on every subflow, as Linux does; 1 sends it with an ACK on one subflow, again until the peer answers with RST, and RST on the others (RFC 8684 section 3.5) */
+  MPTCP_WASM_CONFIG_FASTCLOSE_ACK = 69,
+  /* 0 to 31, default 8: joins of one connection that may wait for their third ACK at a time; more are refused */
+  MPTCP_WASM_CONFIG_JOINS_PENDING = 70,
+  /* 0 to 65,535, default 256: the same for all connections of the stack together */
+  MPTCP_WASM_CONFIG_JOINS_PENDING_TOTAL = 71,
+  /* µs, default 120 s: how long MP_FAIL on the only subflow waits for its answer before the subflow is reset */
+  MPTCP_WASM_CONFIG_FAIL_TIMEOUT = 72,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */

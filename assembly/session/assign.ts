@@ -11,6 +11,10 @@ import { sumOddPiece } from '../wire/checksum';
 export function assign(connection: Connection, subflow: Subflow, map: DataMap): void {
   map.seq = subflow.seqEnd;
   map.next = 0;
+  if (<u32>map.dsn - map.seq != subflow.linearDelta) {
+    subflow.linearDelta = <u32>map.dsn - map.seq;
+    subflow.linearDsn = map.dsn;
+  }
   if (connection.checksum != 0) map.checksum = mapChecksum(subflow, map);
   if (subflow.mapTail != 0) changetype<DataMap>(subflow.mapTail).next = changetype<usize>(map);
   else subflow.mapHead = changetype<usize>(map);

@@ -31,7 +31,7 @@ import { JOIN_WAIT_HMAC, opensEarly, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow 
 import { closeSending, resetDue, subflowDestroy, subflowRelease } from '../tcp/close';
 import { timersArm } from '../tcp/timers';
 import { bufferClear } from './buffer';
-import { reinject } from './reinject';
+import { reinject, reinjectUncarried } from './reinject';
 import { pushLater, sendClear } from './send';
 import { sessionArm } from './timer';
 import { tokenRemove } from './tokens';
@@ -98,6 +98,8 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
   subflowDetach(connection, subflow);
   subflowDestroy(subflow);
+  if (connection.multipath != 0 && connection.subflows != 0 && connection.state != CONNECTION_CLOSED)
+    reinjectUncarried(connection);
   if (connection.subflows == 0 && connection.state != CONNECTION_CLOSED) {
     // With nothing left that could carry it the connection is over; orderly only if both ends had been reached.
     let reason = error;
@@ -214,6 +216,7 @@ function finish(connection: Connection, error: i32): void {
   connection.rtxAt = 0;
   connection.closeAt = 0;
   connection.signalAt = 0;
+  connection.failAt = 0;
   if (error != 0) sendClear(connection);
   // Nobody will ever accept a connection that ended in its handshake; one that waits to be accepted is still shown.
   if (connection.listener != 0 && connection.acceptQueued == 0) {

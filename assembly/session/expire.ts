@@ -11,6 +11,8 @@ import { softErrorOf } from '../tcp/icmp';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { SIGNAL_CLOSED, SIGNAL_RECOVERY, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT, SIGNAL_TIMEOUT } from '../tcp/signals';
 import { sessionAbort, sessionCloseExpired, sessionSubflowClosed } from './closing';
+import { failExpired } from './fail';
+import { acknowledgmentsStripped } from './fallback';
 import { synTimedOut } from './open';
 import { reinject, reinjectFront } from './reinject';
 import { controlSubflow, pushLater } from './send';
@@ -41,6 +43,7 @@ function timeoutError(subflow: Subflow): i32 {
 export function expireConnection(connection: Connection): void {
   const time = now();
   if (connection.signalAt != 0 && connection.signalAt <= time) signalsExpire(connection);
+  if (connection.failAt != 0 && connection.failAt <= time) failExpired(connection);
   if (connection.rtxAt != 0 && connection.rtxAt <= time) {
     dataTimeout(connection);
     if (connection.live == 0 || connection.state == CONNECTION_CLOSED) return;
@@ -71,6 +74,11 @@ function dataTimeout(connection: Connection): void {
       connection.subflows != 0 ? timeoutError(changetype<Subflow>(connection.subflows)) : ERR_TIMED_OUT,
     );
     return;
+  }
+  // It may have been acknowledged by ACKs whose options a middlebox removed.
+  if (connection.multipath != 0 && connection.subflows != 0) {
+    const first = changetype<Subflow>(connection.subflows);
+    if (first.bareAcks != 0 && acknowledgmentsStripped(connection, first)) return;
   }
   if (connection.rtxBackoff < 16) connection.rtxBackoff++;
   reinjectFront(connection);

@@ -1,7 +1,6 @@
 import {
   COUNTER_MPTCP_DSSNotMatching,
   COUNTER_MPTCP_DssFallback,
-  COUNTER_MPTCP_InfiniteMapRx,
   COUNTER_MPTCP_MPCapableDataFallback,
   COUNTER_MPTCP_MPFailRx,
   COUNTER_MPTCP_MPFastcloseRx,
@@ -10,8 +9,8 @@ import {
   COUNTER_MPTCP_SubflowRecover,
   ERR_ABORTED,
   ERR_RESET,
+  FALLBACK_FIRST_ACK,
   FALLBACK_FIRST_DATA,
-  FALLBACK_PEER_MP_FAIL,
   SUBFLOW_BACKUP_REMOTE,
   SUBFLOW_INITIAL,
   TCP_CLOSED,
@@ -19,7 +18,7 @@ import {
   TCP_SYN_SENT,
 } from '../abi';
 import { congestionAcked, congestionEcn } from '../congestion/control';
-import { dsnExtend } from '../memory/sequence';
+import { dsnExtend, seqLt } from '../memory/sequence';
 import { addressAnnounced, addressesRemoved } from '../paths/manager';
 import { Connection, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
@@ -30,6 +29,7 @@ import { ecnEchoed } from '../tcp/ecn';
 import { fastOpenReset } from '../tcp/fast-open';
 import { tcpInput } from '../tcp/input';
 import { ackNow, readyAdd } from '../tcp/ready';
+import { offsetOf } from '../tcp/receive';
 import {
   SIGNAL_ACKED,
   SIGNAL_CLOSED,
@@ -42,7 +42,6 @@ import {
   SIGNAL_TIME_WAIT,
   SIGNAL_VALID,
 } from '../tcp/signals';
-import { keyIdsn } from '../wire/keys';
 import {
   DSS_A,
   DSS_a,
@@ -62,8 +61,12 @@ import {
 import { options } from '../wire/options';
 import { segment, TCP_FLAG_FIN } from '../wire/segment';
 import { sessionAbort, sessionProgress, sessionSubflowClosed, sessionSubflowTimeWait } from './closing';
-import { connectionConfirmed, fallBack, handshakeDone, joinConfirmed } from './open';
-import { endOfStream, mappingReceived, takeData } from './receive';
+import { failReceived, failRepeated, infiniteMapping, mappingInLine } from './fail';
+import { bareAcknowledgment, fallBack } from './fallback';
+import { mappingReceived } from './mapping';
+import { connectionConfirmed, handshakeDone, joinConfirmed } from './open';
+import { endOfStream } from './place';
+import { takeData } from './receive';
 import { dataAcknowledged, pushLater } from './send';
 
 /** A segment's way through session control: TCP first, then the options of Multipath TCP, then the data. */
@@ -89,9 +92,10 @@ export function sessionInput(subflow: Subflow): void {
   if ((signals & SIGNAL_ESTABLISHED) != 0 && !handshakeDone(subflow)) return;
   takeAcknowledgment(subflow, signals);
   if (connection.multipath != 0) {
-    if (!takeOptions(connection, subflow)) return;
+    if (!takeOptions(connection, subflow, signals)) return;
   } else {
     takePlainAcknowledgment(connection, subflow, signals);
+    if (connection.lateMaps != 0 && !takeLate(connection, subflow)) return;
   }
   if ((signals & SIGNAL_DATA) != 0 && (segment.payloadLength > 0 || subflow.finKnown != 0 || isFin())) {
     signals |= takeData(subflow);
@@ -140,17 +144,18 @@ function takePlainAcknowledgment(connection: Connection, subflow: Subflow, signa
   // Bytes may have gone before the handshake was complete.
   if ((signals & (SIGNAL_ESTABLISHED | SIGNAL_ACKED)) == SIGNAL_ESTABLISHED) return;
   const fin: u32 = acknowledgedFin() ? 1 : 0;
-  const bytes = (signals & SIGNAL_ACKED) != 0 ? acknowledged() - fin : 0;
-  dataAcknowledged(connection, connection.sndUna + bytes, subflow.sndWindow);
+  dataAcknowledged(connection, connection.sndPlainBase + subflow.bytesAcked, subflow.sndWindow);
+  if (connection.infiniteDue != 0 && connection.infiniteSent != 0 && seqLt(connection.infiniteSeq, subflow.sndUna))
+    connection.infiniteDue = 0;
   if (fin != 0) connection.finState = 3;
 }
 
 /** Returns false when the subflow or connection is over by it. */
-function takeOptions(connection: Connection, subflow: Subflow): bool {
+function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bool {
   const present = options.mptcp;
   if (subflow.join == JOIN_WAIT_ACK && subflow.state != TCP_SYN_SENT && subflow.thirdAckDue == 0)
     joinConfirmed(connection, subflow);
-  if (present == 0) return takeUnmarked(connection, subflow);
+  if (present == 0) return takeUnmarked(connection, subflow, signals);
   // The third ACK of a join again: the fourth was lost (RFC 8684 section 3.2).
   if ((present & (1 << SUBTYPE_JOIN)) != 0 && subflow.join == JOIN_DONE) ackNow(subflow);
   if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
@@ -166,37 +171,41 @@ function takeOptions(connection: Connection, subflow: Subflow): bool {
   }
   if ((present & (1 << SUBTYPE_ADD_ADDR)) != 0) addressAnnounced(connection);
   if ((present & (1 << SUBTYPE_REMOVE_ADDR)) != 0) addressesRemoved(connection);
-  if ((present & (1 << SUBTYPE_FAIL)) != 0) count(COUNTER_MPTCP_MPFailRx);
+  if ((present & (1 << SUBTYPE_FAIL)) != 0) {
+    if (failReceived(connection, subflow)) return takeLate(connection, subflow);
+    if (subflow.rstDue != 0) return false;
+  }
   if ((present & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 22 && connection.active == 0) {
     // RFC 8684 section 3.1: the keys again, with the first data, which begins at subflow sequence number 1.
-    mappingReceived(
-      subflow,
-      connection.rcvStart,
-      1,
-      options.capableDataLength,
-      options.capableChecksum,
-      options.capableHasChecksum != 0,
-    );
+    const length = options.capableDataLength;
+    const checked = options.capableHasChecksum != 0;
+    if (!takeMapping(connection, subflow, connection.rcvStart, 1, length, options.capableChecksum, checked, false))
+      return false;
   }
   return (present & (1 << SUBTYPE_DSS)) != 0 ? takeDss(connection, subflow) : true;
 }
 
-/** RFC 8684 section 3.7: before the first mapping was seen, data without one means that a middlebox removes options. */
-function takeUnmarked(connection: Connection, subflow: Subflow): bool {
+/**
+ * A segment without any option of Multipath TCP. RFC 8684 section 3.7: before the first mapping was seen, data without one
+ * means that a middlebox removes options.
+ */
+function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): bool {
   // The side that connected knows by the first ACK of its data, too.
   const unanswered = connection.active != 0 && connection.confirmed == 0 && subflow.sndUna != subflow.iss + 1;
-  if (segment.payloadLength == 0 && !unanswered) return true;
   const untouched =
     connection.rcvNxt == connection.rcvStart &&
     subflow.receiveMapHead == 0 &&
     connection.subflowsTotal == 1 &&
     (subflow.flags & SUBFLOW_INITIAL) != 0;
-  if (!untouched) return true;
-  count(COUNTER_MPTCP_DssFallback);
-  if (connection.active == 0) count(COUNTER_MPTCP_MPCapableDataFallback);
-  fallBack(connection, FALLBACK_FIRST_DATA);
-  const first = keyIdsn(connection.localKey) + 1;
-  dataAcknowledged(connection, first + (subflow.sndUna - subflow.iss - 1), subflow.sndWindow);
+  if (untouched && (segment.payloadLength > 0 || unanswered)) {
+    // The initiator has no DSS yet: its handshake is not complete. For the other side the third ACK was.
+    const handshake = connection.active != 0 && connection.confirmed == 0;
+    count(handshake ? COUNTER_MPTCP_MPCapableDataFallback : COUNTER_MPTCP_DssFallback);
+    fallBack(connection, segment.payloadLength > 0 ? FALLBACK_FIRST_DATA : FALLBACK_FIRST_ACK);
+    dataAcknowledged(connection, connection.sndPlainBase + subflow.bytesAcked, subflow.sndWindow);
+  } else if ((signals & SIGNAL_ACKED) != 0) {
+    bareAcknowledgment(connection, subflow);
+  }
   return true;
 }
 
@@ -209,10 +218,11 @@ function takeDss(connection: Connection, subflow: Subflow): bool {
     if (!dataAcknowledged(connection, ack, segment.window << subflow.sndShift)) count(COUNTER_MPTCP_DSSNotMatching);
   }
   if ((flags & DSS_M) == 0) return true;
-  const dsn = (flags & DSS_m) != 0 ? options.dssDsn : dsnExtend(<u32>options.dssDsn, connection.rcvNxt);
+  const dsn = mappedFrom(connection);
   let length = options.dssLength;
   if (length == 0) return infiniteMapping(connection, subflow, dsn);
-  if ((flags & DSS_F) != 0) {
+  const fin = (flags & DSS_F) != 0;
+  if (fin) {
     length--;
     endOfStream(connection, dsn + length);
   }
@@ -221,23 +231,67 @@ function takeDss(connection: Connection, subflow: Subflow): bool {
     ackNow(subflow);
     return true;
   }
-  if (mappingReceived(subflow, dsn, options.dssSsn, length, options.dssChecksum, options.dssHasChecksum != 0))
-    return true;
+  const checked = options.dssHasChecksum != 0;
+  return takeMapping(connection, subflow, dsn, options.dssSsn, length, options.dssChecksum, checked, fin);
+}
+
+function mappedFrom(connection: Connection): u64 {
+  if ((options.dssFlags & DSS_m) != 0) return options.dssDsn;
+  return dsnExtend(<u32>options.dssDsn, connection.rcvNxt);
+}
+
+/** A mapping of some bytes. Returns false when it ends the subflow. */
+function takeMapping(
+  connection: Connection,
+  subflow: Subflow,
+  dsn: u64,
+  ssn: u32,
+  length: u32,
+  checksum: u32,
+  checked: bool,
+  fin: bool,
+): bool {
+  // RFC 8684 section 3.3.1: a checksum that was agreed on and is missing, or the other way round, breaks the subflow.
+  if (checked != (connection.checksum != 0)) {
+    resetDue(subflow, REASON_MPTCP);
+    return false;
+  }
+  if (connection.failWait != 0 && !mappingInLine(connection, subflow, dsn, ssn)) return false;
+  if (mappingReceived(subflow, dsn, subflow.irs + ssn, length, checksum, fin, checked)) return true;
   count(COUNTER_MPTCP_DSSNotMatching);
   resetDue(subflow, REASON_MPTCP);
   return false;
 }
 
-/** RFC 8684 section 3.7: the peer goes on without mappings, which only a single subflow can. */
-function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u64): bool {
-  count(COUNTER_MPTCP_InfiniteMapRx);
-  if (connection.subflowCount != 1) {
-    resetDue(subflow, REASON_MPTCP);
+/**
+ * After a fallback in the middle, until the peer shows that it maps no more: what it still says by options. Returns false
+ * when the connection is over by it.
+ */
+function takeLate(connection: Connection, subflow: Subflow): bool {
+  const present = options.mptcp;
+  if (present == 0) {
+    if (segment.payloadLength > 0 && segment.seq == subflow.rcvNxt) connection.lateMaps = 0;
+    return true;
+  }
+  if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
+    count(COUNTER_MPTCP_MPFastcloseRx);
+    sessionAbort(connection, ERR_RESET);
     return false;
   }
-  fallBack(connection, FALLBACK_PEER_MP_FAIL);
-  // Stream offset 0 is relative subflow sequence number 1.
-  connection.rcvPlainBase = dsn - (<u64>options.dssSsn - 1);
+  if ((present & (1 << SUBTYPE_FAIL)) != 0 && subflow.failDue == 0) failRepeated(connection, subflow);
+  if ((present & (1 << SUBTYPE_DSS)) == 0 || (options.dssFlags & DSS_M) == 0) return true;
+  const dsn = mappedFrom(connection);
+  let length = options.dssLength;
+  if (length == 0) return infiniteMapping(connection, subflow, dsn);
+  if ((options.dssFlags & DSS_F) != 0) {
+    length--;
+    endOfStream(connection, dsn + length);
+    ackNow(subflow);
+  }
+  // Mappings in line say nothing new; others are of data the peer sends again.
+  const seq = subflow.irs + options.dssSsn;
+  if (length == 0 || dsn - offsetOf(subflow, seq) == connection.rcvPlainBase) return true;
+  mappingReceived(subflow, dsn, seq, length, 0, false, false);
   return true;
 }
 
@@ -245,6 +299,7 @@ function peerReset(connection: Connection, subflow: Subflow): void {
   if (opensEarly(subflow)) fastOpenReset();
   const present = connection.multipath != 0 ? options.mptcp : 0;
   if ((present & (1 << SUBTYPE_RST)) != 0) count(COUNTER_MPTCP_MPRstRx);
+  if ((present & (1 << SUBTYPE_FAIL)) != 0) count(COUNTER_MPTCP_MPFailRx);
   if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
     count(COUNTER_MPTCP_MPFastcloseRx);
     subflow.state = <u8>TCP_CLOSED;

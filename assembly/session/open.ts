@@ -26,8 +26,10 @@ import {
   COUNTER_MPTCP_MPCapableFallbackSYNACK,
   COUNTER_MPTCP_MPCapableSYNACKRX,
   COUNTER_MPTCP_MPCapableSYNRX,
+  COUNTER_MPTCP_MPCapableSYNTXDisabled,
   COUNTER_MPTCP_MPCapableSYNTXDrop,
   COUNTER_MPTCP_MPCurrEstab,
+  COUNTER_MPTCP_MPFallbackTokenInit,
   COUNTER_MPTCP_MPJoinAckHMacFailure,
   COUNTER_MPTCP_MPJoinAckRx,
   COUNTER_MPTCP_MPJoinNoTokenFound,
@@ -37,16 +39,19 @@ import {
   COUNTER_MPTCP_MPJoinSynAckRx,
   COUNTER_MPTCP_MPJoinSynBackupRx,
   COUNTER_MPTCP_MPJoinSynRx,
+  COUNTER_MPTCP_SimultConnectFallback,
   COUNTER_PASSIVE_OPENS,
   ERR_NO_MEMORY,
   EVENT_CONNECTED,
-  EVENT_FALLBACK,
   EVENT_SUBFLOW_ESTABLISHED,
+  FALLBACK_BLACKHOLE,
   FALLBACK_NOT_ASKED,
   FALLBACK_PEER_SYN,
   FALLBACK_PEER_SYN_ACK,
+  FALLBACK_SIMULTANEOUS_OPEN,
   FALLBACK_SYN_RETRIES,
   FALLBACK_THIRD_ACK,
+  FALLBACK_TOKEN,
   SUBFLOW_ACTIVE_OPEN,
   SUBFLOW_BACKUP_REMOTE,
   SUBFLOW_INITIAL,
@@ -59,7 +64,7 @@ import { localIdOf, pathsEstablished } from '../paths/manager';
 import { mayAddSubflow, subflowAttach } from '../paths/subflows';
 import { config } from '../state/config';
 import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
-import { count, countBy } from '../state/counters';
+import { count } from '../state/counters';
 import { eventNotice, eventRaise } from '../state/events';
 import { Listener } from '../state/listener';
 import {
@@ -69,8 +74,9 @@ import {
   JOIN_WAIT_ACK,
   JOIN_WAIT_HMAC,
   ownerOf,
-  RST_PLAIN,
   Subflow,
+  SYN_SIMULTANEOUS,
+  SYN_UNANSWERED,
 } from '../state/subflow';
 import { resetDue, subflowDestroy } from '../tcp/close';
 import { keepAliveArm } from '../tcp/expire';
@@ -94,11 +100,13 @@ import {
 import { options } from '../wire/options';
 import { packet } from '../wire/packet';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
+import { blackholeFound, blackholeKnown, blackholePassed } from './blackhole';
 import { joinAcceptQueue } from './closing';
+import { fallBack } from './fallback';
 import { takeData } from './receive';
 import { reinject } from './reinject';
 import { dataAcknowledged, pushLater, synDataAcknowledged } from './send';
-import { tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
+import { tokenAdopt, tokenCreate, tokenFind } from './tokens';
 
 /** How connections come into being: MP_CAPABLE and MP_JOIN, both sides (RFC 8684 sections 3.1 and 3.2), and fallback. */
 
@@ -129,7 +137,10 @@ export function activeOpen(
   if (created == 0) return ERR_NO_MEMORY;
   const subflow = changetype<Subflow>(created);
   subflow.flags = <u8>(SUBFLOW_INITIAL | SUBFLOW_ACTIVE_OPEN);
-  const multipath = config(CONFIG_MPTCP_ENABLED) != 0 && (flags & CONNECT_PLAIN_TCP) == 0;
+  const wanted = config(CONFIG_MPTCP_ENABLED) != 0 && (flags & CONNECT_PLAIN_TCP) == 0;
+  const swallowed = wanted && blackholeKnown(link, remoteHi, remoteLo);
+  if (swallowed) count(COUNTER_MPTCP_MPCapableSYNTXDisabled);
+  const multipath = wanted && !swallowed;
   const connection = createConnection(multipath);
   if (connection === null) {
     subflowDestroy(subflow);
@@ -137,7 +148,7 @@ export function activeOpen(
   }
   connection.active = 1;
   connection.accepted = 1;
-  if (!multipath) connection.fallback = <u8>FALLBACK_NOT_ASKED;
+  if (!multipath) connection.fallback = <u8>(swallowed ? FALLBACK_BLACKHOLE : FALLBACK_NOT_ASKED);
   subflowAttach(connection, subflow);
   if ((flags & CONNECT_FAST_OPEN) != 0) fastOpenAsk(subflow);
   openActive(subflow);
@@ -226,12 +237,14 @@ export function cookieOpen(listener: Listener, link: i32, iss: u32): usize {
     return 0;
   }
   // Whoever echoes a good cookie was told a key in the same segment; if another connection took it since, plain TCP.
-  if (keyed && allowed && tokenAdopt(connection, options.capableReceiverKey)) {
+  const adopted = keyed && allowed && tokenAdopt(connection, options.capableReceiverKey);
+  if (keyed && allowed && !adopted) count(COUNTER_MPTCP_MPFallbackTokenInit);
+  if (adopted) {
     becomeMultipath(connection);
     if ((options.capableFlags & CAPABLE_FLAG_A) != 0) connection.checksum = 1;
     if ((options.capableFlags & CAPABLE_FLAG_C) != 0) connection.denyJoinInitial = 1;
   } else {
-    connection.fallback = <u8>(!allowed ? FALLBACK_NOT_ASKED : keyed ? FALLBACK_THIRD_ACK : FALLBACK_PEER_SYN);
+    connection.fallback = <u8>(!allowed ? FALLBACK_NOT_ASKED : keyed ? FALLBACK_TOKEN : FALLBACK_PEER_SYN);
   }
   connection.listener = changetype<usize>(listener);
   listener.pending++;
@@ -315,31 +328,13 @@ export function connectionConfirmed(connection: Connection): void {
   pathsEstablished(connection);
 }
 
-/** Goes on as plain TCP, for a reason one can ask for (RFC 8684 section 3.7). */
-export function fallBack(connection: Connection, reason: i32): void {
-  if (connection.confirmed != 0) countBy(COUNTER_MPTCP_MPCurrEstab, -1);
-  connection.multipath = 0;
-  connection.checksum = 0;
-  connection.fallback = <u8>reason;
-  // An end of stream sent as DATA_FIN goes out once more, as FIN.
-  if (connection.finState == 2) connection.finState = 1;
-  connection.dataFinDue = 0;
-  tokenRemove(connection);
-  // Without mappings one subflow has the whole stream: joins that are under way come too late.
-  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-    if ((changetype<Subflow>(at).flags & SUBFLOW_INITIAL) == 0 && connection.subflowCount > 1)
-      resetDue(changetype<Subflow>(at), RST_PLAIN);
-  pushLater(connection);
-  eventRaise(connection, EVENT_FALLBACK);
-}
-
 /** RFC 8684 section 3.1: SYNs with MP_CAPABLE that nobody answers may fall victim to a middlebox. */
 export function synTimedOut(subflow: Subflow): void {
   if ((subflow.flags & SUBFLOW_INITIAL) == 0 || subflow.owner == 0) return;
   const connection = ownerOf(subflow);
   if (connection.active == 0 || connection.multipath == 0 || subflow.synPlain != 0) return;
   if (<i64>subflow.synTries <= config(CONFIG_SYN_RETRIES_BEFORE_FALLBACK)) return;
-  subflow.synPlain = 1;
+  subflow.synPlain = SYN_UNANSWERED;
   count(COUNTER_MPTCP_MPCapableSYNTXDrop);
 }
 
@@ -397,10 +392,19 @@ function activeDone(connection: Connection, subflow: Subflow): void {
     (options.capableFlags & CAPABLE_FLAG_H) != 0 &&
     (options.capableFlags & CAPABLE_FLAG_B) == 0;
   if (!agreed) {
-    if (subflow.synPlain == 0) count(COUNTER_MPTCP_MPCapableFallbackSYNACK);
-    fallBack(connection, subflow.synPlain != 0 ? FALLBACK_SYN_RETRIES : FALLBACK_PEER_SYN_ACK);
+    if (subflow.synPlain == SYN_UNANSWERED) {
+      blackholeFound(subflow);
+      fallBack(connection, FALLBACK_SYN_RETRIES);
+    } else if (subflow.synPlain == SYN_SIMULTANEOUS) {
+      count(COUNTER_MPTCP_SimultConnectFallback);
+      fallBack(connection, FALLBACK_SIMULTANEOUS_OPEN);
+    } else {
+      count(COUNTER_MPTCP_MPCapableFallbackSYNACK);
+      fallBack(connection, FALLBACK_PEER_SYN_ACK);
+    }
     return;
   }
+  blackholePassed(subflow);
   count(COUNTER_MPTCP_MPCapableSYNACKRX);
   connection.remoteKey = options.capableSenderKey;
   if ((options.capableFlags & CAPABLE_FLAG_A) != 0) connection.checksum = 1;
@@ -475,6 +479,7 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
     }
     subflow.remoteId = <u8>options.joinAddressId;
     joinHmac(connection.remoteKey, connection.localKey, subflow.remoteNonce, subflow.localNonce, digest);
+    // One comparison of 64 bits: how long it takes tells a guess nothing.
     if (loadBe64(digest) != options.joinHmac64) {
       count(COUNTER_MPTCP_MPJoinSynAckHMacFailure);
       resetDue(subflow, REASON_MPTCP);

@@ -4,7 +4,7 @@ import { schedule, subflowRoom } from '../scheduler/schedule';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
-import { DataMap, mapFree, mapTake, mapTrimFront } from '../state/datamap';
+import { DataMap, mapFree, mapTake, mapTrimFront, positionOffset, positionPage } from '../state/datamap';
 import { linkAt } from '../state/link';
 import { canCarryData, Subflow } from '../state/subflow';
 import { assign } from './assign';
@@ -52,6 +52,31 @@ export function reinjectFront(connection: Connection): void {
   const map = mapTake(connection.sndUna, length, connection.unaPage, connection.unaOffset);
   if (map == 0) return;
   enqueue(connection, changetype<DataMap>(map), 0);
+  pushLater(connection);
+}
+
+/**
+ * Queues all unacknowledged bytes again that no subflow carries any more: a subflow that ended may have acknowledged what
+ * it never gave to the connection.
+ */
+export function reinjectUncarried(connection: Connection): void {
+  let dsn = connection.sndUna;
+  let page = connection.unaPage;
+  let offset = connection.unaOffset;
+  while (dsnLt(dsn, connection.sndNxt)) {
+    let end = carriedUntil(connection, dsn);
+    if (end == dsn) {
+      end = min<u64>(carriedAgain(connection, dsn) - dsn, <u64>config(CONFIG_MAP_BYTES)) + dsn;
+      const map = mapTake(dsn, <u32>(end - dsn), page, offset);
+      if (map == 0) return;
+      enqueue(connection, changetype<DataMap>(map), 0);
+    }
+    if (!dsnLt(end, connection.sndNxt)) break;
+    offset += <u32>(end - dsn);
+    page = positionPage(page, offset);
+    offset = positionOffset(offset);
+    dsn = end;
+  }
   pushLater(connection);
 }
 
@@ -114,6 +139,38 @@ function carried(connection: Connection): bool {
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
     if (covers(changetype<Subflow>(at).mapHead, connection.sndUna)) return true;
   return covers(connection.reinjectHead, connection.sndUna);
+}
+
+/** Where the map that holds a number ends, or that number when none does. */
+function carriedUntil(connection: Connection, dsn: u64): u64 {
+  let end = endOfMap(connection.reinjectHead, dsn);
+  for (let at = connection.subflows; at != 0 && end == dsn; at = changetype<Subflow>(at).next)
+    end = endOfMap(changetype<Subflow>(at).mapHead, dsn);
+  return end;
+}
+
+function endOfMap(map: usize, dsn: u64): u64 {
+  for (; map != 0; map = changetype<DataMap>(map).next) {
+    const at = changetype<DataMap>(map);
+    if (dsnLe(at.dsn, dsn) && dsnLt(dsn, at.dsn + at.length)) return at.dsn + at.length;
+  }
+  return dsn;
+}
+
+/** Where the next map behind a number that none holds begins, or sndNxt. */
+function carriedAgain(connection: Connection, dsn: u64): u64 {
+  let next = beginOfMap(connection.reinjectHead, dsn, connection.sndNxt);
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    next = beginOfMap(changetype<Subflow>(at).mapHead, dsn, next);
+  return next;
+}
+
+function beginOfMap(map: usize, dsn: u64, next: u64): u64 {
+  for (; map != 0; map = changetype<DataMap>(map).next) {
+    const at = changetype<DataMap>(map);
+    if (dsnLt(dsn, at.dsn) && dsnLt(at.dsn, next)) next = at.dsn;
+  }
+  return next;
 }
 
 function covers(map: usize, dsn: u64): bool {

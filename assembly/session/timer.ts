@@ -19,6 +19,7 @@ export function sessionArm(connection: Connection): void {
   let next = connection.rtxAt;
   next = earlier(next, connection.closeAt);
   next = earlier(next, connection.signalAt);
+  next = earlier(next, connection.failAt);
   const timer = connectionTimer(connection);
   if (next == 0) timerCancel(timer);
   else if (timer.slot == 0 || next < timer.deadline) timerArm(timer, next);

@@ -17,6 +17,7 @@ import { poolDirectory, poolLimit } from '../memory/pool';
 import { rangePool, rangesOpen } from '../memory/ranges';
 import { regionOpen, regionTake } from '../memory/region';
 import { Timer, wheelNext, wheelOpen, wheelPop } from '../memory/wheel';
+import { blackholesOpen } from '../session/blackhole';
 import { buffersOpen } from '../session/buffer';
 import { expireConnection, expireSubflow } from '../session/expire';
 import { sendersOpen } from '../session/send';
@@ -82,6 +83,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   challengesOpen();
   cookiesOpen();
   mtuCacheOpen();
+  blackholesOpen();
   fastOpenOpen();
   portsOpen();
   tokensOpen(bytes);

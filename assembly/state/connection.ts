@@ -179,6 +179,26 @@ export class Connection {
   bytesReinjected: u64;
   bytesReceived: u64;
   bytesAcked: u64;
+
+  // Fallback (RFC 8684 section 3.7), see session/fallback.ts and session/fail.ts.
+  /** Without mappings: the number of byte 0 of what the only subflow sends. */
+  sndPlainBase: u64;
+  /** MP_FAIL was sent for a bad checksum and not answered: what arrives waits, unverified. */
+  failWait: u8;
+  /** After a fallback in the middle: the peer may still map, and waits for DATA_ACKs. */
+  lateMaps: u8;
+  /** An infinite mapping is to be sent, until it is acknowledged; 2 when it has a checksum field. */
+  infiniteDue: u8;
+  /** 1 once it was sent. */
+  infiniteSent: u8;
+  /** What it says, and the sequence number of the first segment that carried it. */
+  infiniteSsn: u32;
+  infiniteDsn: u64;
+  infiniteSeq: u32;
+  /** Times MP_FAIL was sent; when it is sent again, and when the wait for its answer began, µs. */
+  failTries: u32;
+  failAt: i64;
+  failSince: i64;
 }
 
 /** An address the peer announced (RFC 8684 section 3.4.1). */
@@ -196,7 +216,7 @@ export class RemoteAddress {
   joined: u32;
 }
 
-const CONNECTION_STRIDE: u32 = 512;
+const CONNECTION_STRIDE: u32 = 576;
 export const CONNECTION_KIND: u32 = 0;
 export const CONNECTION_TIMER: u32 = 1;
 export const connectionPool: Pool = changetype<Pool>(memory.data(64, 8));

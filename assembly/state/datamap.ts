@@ -65,7 +65,8 @@ export class ReceiveMap {
   /** Bytes received, and their sum when the DSS checksum is in use. */
   received: u32;
   checksum: u32;
-  hasChecksum: u32;
+  /** 1 when its length on the wire counted a DATA_FIN as well. */
+  fin: u32;
   sum: u64;
   /** 1 once another subflow wrote to the same numbers before either was verified. */
   disputed: u32;

@@ -69,7 +69,7 @@ export class Subflow {
   unacked: u8;
   /** Segments to be acknowledged at once after the start (quick acknowledgements). */
   quickAcks: u8;
-  /** SYN retransmissions went without MP_CAPABLE. */
+  /** SYN_ value: why SYNs go without MP_CAPABLE, 0 while they go with it. */
   synPlain: u8;
   reorderingSeen: u8;
   stale: u8;
@@ -280,6 +280,14 @@ export class Subflow {
   cubicPrior: u32;
   /** When the next segment is due by the rate of pacing, µs. */
   paceNext: i64;
+  /** The run of maps whose bytes follow each other on this subflow as in the stream: its first number, dsn - seq. */
+  linearDsn: u64;
+  linearDelta: u32;
+  /** Lower half of sndUna at data level when an ACK of data came without DSS, and how many since. */
+  bareUna: u32;
+  bareAcks: u8;
+  /** Segments in order without a mapping, since the last mapping. */
+  unmapped: u8;
 }
 
 /** Subflow.ackDue. */
@@ -302,6 +310,10 @@ export const RST_FASTCLOSE: u8 = 254;
 export const LOSS_OPEN: u8 = 0;
 export const LOSS_RECOVERY: u8 = 1;
 export const LOSS_TIMEOUT: u8 = 2;
+
+/** Subflow.synPlain: SYNs with MP_CAPABLE were not answered; both sides sent a SYN. */
+export const SYN_UNANSWERED: u8 = 1;
+export const SYN_SIMULTANEOUS: u8 = 2;
 
 /** Subflow.tailProbe: none, one with new bytes, one with bytes sent before. */
 export const PROBE_NONE: u8 = 0;

@@ -16,7 +16,7 @@ import { dsnLt, seqLe, seqLt } from '../memory/sequence';
 import { now, nowMs } from '../state/clock';
 import { config } from '../state/config';
 import { count } from '../state/counters';
-import { JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow } from '../state/subflow';
+import { JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow, SYN_SIMULTANEOUS } from '../state/subflow';
 import { OPTION_TIMESTAMPS, options } from '../wire/options';
 import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { acknowledgedFin, tcpAcknowledge } from './ack';
@@ -144,7 +144,7 @@ function synSentInput(subflow: Subflow): u32 {
   }
   // Simultaneous open. Which of the two keys would be whose in what order RFC 8684 leaves open: plain TCP, as Linux.
   subflow.state = <u8>TCP_SYN_RECEIVED;
-  subflow.synPlain = 1;
+  subflow.synPlain = SYN_SIMULTANEOUS;
   subflow.synDue = 1;
   readyAdd(subflow);
   return 0;

@@ -3,6 +3,7 @@ import {
   CONFIG_DSN64,
   COUNTER_MPTCP_AddAddrTx,
   COUNTER_MPTCP_EchoAddTx,
+  COUNTER_MPTCP_InfiniteMapTx,
   COUNTER_MPTCP_MPCapableSYNTX,
   COUNTER_MPTCP_MPFailTx,
   COUNTER_MPTCP_MPFastcloseTx,
@@ -121,7 +122,7 @@ export function thirdAckOptions(p: usize, subflow: Subflow, connection: Connecti
 /** A segment with bytes of a map. */
 export function dataOptions(p: usize, subflow: Subflow, connection: Connection, map: DataMap, seq: u32): u32 {
   let at = subflow.timestamps != 0 ? timestamps(p, subflow) : 0;
-  if (connection.multipath == 0) return at;
+  if (connection.multipath == 0) return connection.infiniteDue == 0 ? at : at + infiniteOption(p + at, connection, seq);
   const hasChecksum = connection.checksum != 0;
   if (connection.active != 0 && connection.confirmed == 0 && seq == subflow.iss + 1 && map.seq == seq) {
     // RFC 8684 section 3.1: the first data carries the keys again until the peer has shown that it has them.
@@ -153,6 +154,30 @@ export function dataOptions(p: usize, subflow: Subflow, connection: Connection, 
   return at;
 }
 
+/**
+ * RFC 8684 section 3.7: the infinite mapping, from the last byte on that the peer is known to have intact. A segment with
+ * it can be lost: all have it until the first was acknowledged. Its checksum is 0 (section 3.3.1).
+ */
+function infiniteOption(p: usize, connection: Connection, seq: u32): u32 {
+  if (connection.infiniteSent == 0) {
+    connection.infiniteSent = 1;
+    connection.infiniteSeq = seq;
+    count(COUNTER_MPTCP_InfiniteMapTx);
+  }
+  let flags = config(CONFIG_DSN64) != 0 ? DSS_M | DSS_m : DSS_M;
+  if (connection.lateMaps != 0) flags |= config(CONFIG_DSN64) != 0 ? DSS_A | DSS_a : DSS_A;
+  return writeDss(
+    p,
+    flags,
+    connection.rcvNxt,
+    connection.infiniteDsn,
+    connection.infiniteSsn,
+    0,
+    0,
+    connection.infiniteDue == 2,
+  );
+}
+
 /** A segment without bytes: one address signal, or DATA_ACK, DATA_FIN and SACK blocks as they fit. */
 export function ackOptions(p: usize, subflow: Subflow, connection: Connection | null): u32 {
   let at: u32 = 0;
@@ -163,9 +188,14 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
     if (signal != 0) return signal;
   }
   if (subflow.timestamps != 0) at += timestamps(p, subflow);
+  if (subflow.failDue != 0 && subflow.rstDue == 0) {
+    subflow.failDue = 0;
+    count(COUNTER_MPTCP_MPFailTx);
+    at += writeFail(p + at, subflow.failDsn);
+  }
   const repeated: u32 = subflow.duplicateStart != subflow.duplicateEnd ? 1 : 0;
   const blocks = subflow.sack != 0 ? subflowRanges(subflow).count + repeated : 0;
-  if (connection !== null && connection.multipath != 0) {
+  if (connection !== null && (connection.multipath != 0 || connection.lateMaps != 0)) {
     let flags = DSS_A;
     const fin = connection.dataFinDue != 0;
     // Eight bytes of DATA_ACK leave room for one SACK block beside the timestamps, four for two.

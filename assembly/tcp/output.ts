@@ -297,7 +297,9 @@ function emitData(
   // SACK blocks, DATA_FIN and address signals need a segment of their own.
   const multipath = connection.multipath != 0;
   if (multipath && connection.confirmed == 0 && seq == subflow.iss + 1) subflow.thirdAckDue = 0;
-  const more = multipath && (subflow.thirdAckDue != 0 || connection.dataFinDue != 0 || signalDue(connection));
+  const more =
+    subflow.failDue != 0 ||
+    (multipath && (subflow.thirdAckDue != 0 || connection.dataFinDue != 0 || signalDue(connection)));
   const sacks = subflowRanges(subflow).count != 0 || subflow.duplicateStart != subflow.duplicateEnd;
   acknowledged(subflow, !sacks && !more);
 }

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import {
+  CONFIG_BLACKHOLE_TIMEOUT,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
+  FALLBACK_BLACKHOLE,
+  FALLBACK_FIRST_ACK,
   FALLBACK_FIRST_DATA,
-  FALLBACK_PEER_MP_FAIL,
+  FALLBACK_INFINITE_MAPPING,
   FALLBACK_PEER_SYN,
   FALLBACK_PEER_SYN_ACK,
+  FALLBACK_SIMULTANEOUS_OPEN,
   FALLBACK_SYN_RETRIES,
   FALLBACK_THIRD_ACK,
 } from '../../host/abi.js';
@@ -15,13 +19,20 @@ describe.each(VARIANTS)('fallback to TCP (%s)', (variant) => {
   const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
 
   /** Both directions work, and nothing of Multipath TCP is left. `seq` and `ack` are the peer's next numbers. */
-  const talk = (script: Script, peer: MptcpPeer, handle: number, seq: number, ack: number): void => {
+  const talk = (
+    script: Script,
+    peer: MptcpPeer,
+    handle: number,
+    seq: number,
+    ack: number,
+    first: { dss: true; length: number }[] = [],
+  ): void => {
     script.skip();
     peer.send('A', { seq, ack, data: 'question' });
     peer.expect('A', { ack: seq + 8, mptcp: [] });
     expect(script.readText(handle)).toBe('question');
     script.write(handle, 'answer');
-    peer.expect('A', { seq: ack, data: 'answer', mptcp: [] });
+    peer.expect('A', { seq: ack, data: 'answer', mptcp: first });
     peer.send('A', { seq: seq + 8, ack: ack + 6 });
     expect(script.events()).toContain('drained');
     script.shutdown(handle);
@@ -84,6 +95,7 @@ describe.each(VARIANTS)('fallback to TCP (%s)', (variant) => {
     peer.send('A', { seq: 1, ack: 1, data: 'stripped' });
     expect(script.readText(handle)).toBe('stripped');
     expect(script.info(handle).fallback).toBe(FALLBACK_FIRST_DATA);
+    expect(script.counter('MPTcpExtDssFallback')).toBe(1);
     talk(script, peer, handle, 9, 1);
     expect(script.counter('MPTcpExtMPCurrEstab')).toBe(0);
   });
@@ -103,7 +115,8 @@ describe.each(VARIANTS)('fallback to TCP (%s)', (variant) => {
     script.write(handle, 'data');
     peer.expect('A', { data: 'data' });
     peer.send('A', { seq: 1, ack: 5 });
-    expect(script.info(handle).fallback).toBe(FALLBACK_FIRST_DATA);
+    expect(script.info(handle).fallback).toBe(FALLBACK_FIRST_ACK);
+    expect(script.counter('MPTcpExtMPCapableDataFallback')).toBe(1);
     expect(script.events()).toContain('drained');
     talk(script, peer, handle, 1, 5);
   });
@@ -139,11 +152,75 @@ describe.each(VARIANTS)('fallback to TCP (%s)', (variant) => {
     peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
     peer.send('A', { seq: 7, ack: 1, data: ' and not', mptcp: [peer.map(6, 7, 0)] });
     expect(script.readText(handle)).toBe('mapped and not');
-    expect(script.info(handle).fallback).toBe(FALLBACK_PEER_MP_FAIL);
-    talk(script, peer, handle, 15, 1);
+    expect(script.info(handle).fallback).toBe(FALLBACK_INFINITE_MAPPING);
+    expect(script.counter('MPTcpExtInfiniteMapRx')).toBe(1);
+    talk(script, peer, handle, 15, 1, [{ dss: true, length: 0 }]);
   });
 
-  it('keeps out of it once mappings were seen: data without one is an error', () => {
+  /** A connection whose SYNs with MP_CAPABLE, if it sends them, vanish. Returns its reason for plain TCP. */
+  const swallowed = (script: Script, port: number): number => {
+    const peer = new MptcpPeer(script, { port }, 0);
+    const handle = script.connect(peer);
+    script.flush();
+    let syn = script.take(peer);
+    while (syn?.options.mptcp !== undefined) {
+      script.advance(1_000_000);
+      syn = script.take(peer) ?? syn;
+    }
+    expect(syn?.flags).toBe('S');
+    peer.irs = syn?.seq ?? 0;
+    peer.localPort = syn?.srcPort ?? 0;
+    peer.send('SA', { ...SYN, ack: 1 });
+    const { fallback } = script.info(handle);
+    script.abort(handle);
+    script.skip();
+    return fallback;
+  };
+
+  it('on a path that swallowed MP_CAPABLE does not ask for it for a while, each time for longer', () => {
+    const hour = 3_600_000_000;
+    const script = open();
+    expect(swallowed(script, 1)).toBe(FALLBACK_SYN_RETRIES);
+    expect(script.counter('MPTcpExtBlackhole')).toBe(1);
+    expect(script.counter('MPTcpExtMPCapableSYNTXDrop')).toBe(1);
+    script.advance(hour - 5_000_000);
+    expect(swallowed(script, 2)).toBe(FALLBACK_BLACKHOLE);
+    expect(script.counter('MPTcpExtMPCapableSYNTXDisabled')).toBe(1);
+    expect(script.counter('MPTcpExtMPCapableSYNTXDrop')).toBe(1);
+    script.advance(10_000_000);
+    expect(swallowed(script, 3)).toBe(FALLBACK_SYN_RETRIES);
+    script.advance(2 * hour - 20_000_000);
+    expect(swallowed(script, 4)).toBe(FALLBACK_BLACKHOLE);
+    // Another destination, and another way there, are not meant.
+    const far = new MptcpPeer(script, { remote: '10.0.0.9' }, 0);
+    script.connect(far);
+    far.expect('S', { mptcp: [{ capable: 'syn' }] });
+    const way = new MptcpPeer(script, { local: '10.1.0.2', link: 1 }, 0);
+    script.connect(way);
+    way.expect('S', { mptcp: [{ capable: 'syn' }] });
+    // One that works again begins anew.
+    script.advance(30_000_000);
+    script.skip();
+    const peer = new MptcpPeer(script, { port: 5 }, 0);
+    script.connect(peer);
+    peer.expect('S', { mptcp: [{ capable: 'syn' }] });
+    peer.send('SA', { ...SYN, ack: 1, mptcp: [{ capable: 'synack', key: peer.key }] });
+    script.skip();
+    expect(swallowed(script, 6)).toBe(FALLBACK_SYN_RETRIES);
+    script.advance(hour - 5_000_000);
+    expect(swallowed(script, 7)).toBe(FALLBACK_BLACKHOLE);
+    script.advance(10_000_000);
+    expect(swallowed(script, 8)).toBe(FALLBACK_SYN_RETRIES);
+  });
+
+  it('asks each time when it is to remember nothing', () => {
+    const script = open({ config: [[CONFIG_BLACKHOLE_TIMEOUT, 0]] });
+    expect(swallowed(script, 1)).toBe(FALLBACK_SYN_RETRIES);
+    expect(swallowed(script, 2)).toBe(FALLBACK_SYN_RETRIES);
+    expect(script.counter('MPTcpExtBlackhole')).toBe(0);
+  });
+
+  it('keeps out of it once mappings were seen, until data without one comes again', () => {
     const script = open();
     const { peer, handle } = mptcpPassive(script);
     peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
@@ -160,7 +237,8 @@ describe.each(VARIANTS)('fallback to TCP (%s)', (variant) => {
     peer.send('S', { ...SYN, mptcp: [{ capable: 'syn' }] });
     peer.expect('SA', { seq: 0, ack: 1, mptcp: [] });
     peer.send('SA', { ...SYN, seq: 0, ack: 1, mptcp: [{ capable: 'synack', key: peer.key }] });
-    expect(script.info(handle).fallback).not.toBe(0);
+    expect(script.info(handle).fallback).toBe(FALLBACK_SIMULTANEOUS_OPEN);
+    expect(script.counter('MPTcpExtSimultConnectFallback')).toBe(1);
     talk(script, peer, handle, 1, 1);
   });
 });

@@ -1,0 +1,159 @@
+import {
+  CONFIG_FAIL_TIMEOUT,
+  COUNTER_MPTCP_DataCsumErr,
+  COUNTER_MPTCP_DssFallback,
+  COUNTER_MPTCP_FallbackFailed,
+  COUNTER_MPTCP_InfiniteMapRx,
+  COUNTER_MPTCP_MPFailRx,
+  FALLBACK_CHECKSUM,
+  FALLBACK_INFINITE_MAPPING,
+  FALLBACK_PEER_MP_FAIL,
+} from '../abi';
+import { dsnLt, seqLt } from '../memory/sequence';
+import { now } from '../state/clock';
+import { config } from '../state/config';
+import { Connection } from '../state/connection';
+import { count } from '../state/counters';
+import { ReceiveMap } from '../state/datamap';
+import { Subflow } from '../state/subflow';
+import { resetDue } from '../tcp/close';
+import { ackNow } from '../tcp/ready';
+import { offsetOf } from '../tcp/receive';
+import { currentRto } from '../tcp/rtt';
+import { options } from '../wire/options';
+import { fallBackLate, mayFallBack, receivedInLine } from './fallback';
+import { mapsCutFrom } from './mapping';
+import { adoptReceived } from './place';
+import { sessionArm } from './timer';
+
+/**
+ * A middlebox changed the data (RFC 8684 section 3.7). With several subflows the one it sits on is reset, with MP_FAIL.
+ * With one only MP_FAIL goes out, the peer answers with MP_FAIL, and both go on with an infinite mapping.
+ */
+
+/** MP_TCPRST reasons (RFC 8684 section 3.6). */
+const REASON_MPTCP: u8 = 1;
+const REASON_MIDDLEBOX: u8 = 6;
+/** How far behind what was sent the number in an MP_FAIL may lie: no window is larger. */
+const FAIL_REACH: u64 = (<u64>1) << 32;
+
+/** The checksum of a mapping does not match its bytes. */
+export function checksumFailed(connection: Connection, subflow: Subflow, map: ReceiveMap): void {
+  count(COUNTER_MPTCP_DataCsumErr);
+  // The peer learns where the bad data began.
+  subflow.failDue = 1;
+  subflow.failDsn = map.dsn;
+  if (!mayFallBack(connection, subflow) || !receivedInLine(connection, subflow)) {
+    resetDue(subflow, REASON_MIDDLEBOX);
+    return;
+  }
+  connection.failWait = 1;
+  connection.failSince = now();
+  connection.failTries = 0;
+  failSend(connection, subflow);
+}
+
+/** MP_FAIL goes out with an ACK, which can be lost: it is repeated until the peer answers. */
+function failSend(connection: Connection, subflow: Subflow): void {
+  subflow.failDue = 1;
+  const again = now() + (currentRto(subflow) << min<u32>(connection.failTries, 8));
+  connection.failAt = min<i64>(again, connection.failSince + config(CONFIG_FAIL_TIMEOUT));
+  connection.failTries++;
+  ackNow(subflow);
+  sessionArm(connection);
+}
+
+/** The peer has not answered MP_FAIL: it goes out again, or the subflow is given up. */
+export function failExpired(connection: Connection): void {
+  connection.failAt = 0;
+  if (connection.subflows == 0) return;
+  const subflow = changetype<Subflow>(connection.subflows);
+  if (now() - connection.failSince < config(CONFIG_FAIL_TIMEOUT)) {
+    failSend(connection, subflow);
+    return;
+  }
+  giveUp(subflow);
+}
+
+/** No way leads to an infinite mapping: "the receiver MUST close the subflow with a RST with MP_FAIL". */
+function giveUp(subflow: Subflow): void {
+  count(COUNTER_MPTCP_FallbackFailed);
+  subflow.failDue = 1;
+  resetDue(subflow, REASON_MIDDLEBOX);
+}
+
+/**
+ * A mapping that came while MP_FAIL waits for its answer. Returns false when it is out of line: then the bytes that wait
+ * can never be used, and the subflow is reset (RFC 8684 section 3.7).
+ */
+export function mappingInLine(connection: Connection, subflow: Subflow, dsn: u64, ssn: u32): bool {
+  if (dsn - offsetOf(subflow, subflow.irs + ssn) == connection.rcvPlainBase) return true;
+  giveUp(subflow);
+  return false;
+}
+
+/** MP_FAIL arrived without RST; its number is in `options`. Returns true when the connection fell back. */
+export function failReceived(connection: Connection, subflow: Subflow): bool {
+  count(COUNTER_MPTCP_MPFailRx);
+  if (connection.failWait != 0) {
+    fallBackLate(connection, subflow, FALLBACK_CHECKSUM);
+    return true;
+  }
+  // Who does not know the data sequence guesses in vain.
+  if (dsnLt(connection.sndNxt, options.failDsn) || connection.sndNxt - options.failDsn > FAIL_REACH) return false;
+  if (!mayFallBack(connection, subflow) || !receivedInLine(connection, subflow)) {
+    resetDue(subflow, REASON_MIDDLEBOX);
+    return false;
+  }
+  answerFail(connection, subflow);
+  fallBackLate(connection, subflow, FALLBACK_PEER_MP_FAIL);
+  return true;
+}
+
+/** "The receiver of an MP_FAIL MUST also respond with an MP_FAIL in the reverse direction." */
+function answerFail(connection: Connection, subflow: Subflow): void {
+  subflow.failDue = 1;
+  subflow.failDsn = connection.rcvNxt;
+  ackNow(subflow);
+}
+
+/** The answer was lost: the peer sent its MP_FAIL again after this side fell back. */
+export function failRepeated(connection: Connection, subflow: Subflow): void {
+  if (connection.fallback != FALLBACK_PEER_MP_FAIL) return;
+  count(COUNTER_MPTCP_MPFailRx);
+  answerFail(connection, subflow);
+}
+
+/**
+ * An infinite mapping: from its subflow sequence number on, which may lie behind what arrived already, bytes go one
+ * behind the other. Earlier ones go where their mappings say. Returns false when the subflow is reset.
+ */
+export function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u64): bool {
+  count(COUNTER_MPTCP_InfiniteMapRx);
+  const seq = subflow.irs + options.dssSsn;
+  const base = dsn - offsetOf(subflow, seq);
+  if (connection.multipath != 0) {
+    if (!mayFallBack(connection, subflow)) {
+      count(COUNTER_MPTCP_FallbackFailed);
+      resetDue(subflow, REASON_MPTCP);
+      return false;
+    }
+    const waited = connection.failWait != 0;
+    if (waited && base != connection.rcvPlainBase) {
+      // What waits lies in another place.
+      giveUp(subflow);
+      return false;
+    }
+    count(COUNTER_MPTCP_DssFallback);
+    mapsCutFrom(subflow, seqLt(seq, subflow.rcvNxt) ? subflow.rcvNxt : seq);
+    connection.rcvPlainBase = base;
+    fallBackLate(connection, subflow, waited ? FALLBACK_CHECKSUM : FALLBACK_INFINITE_MAPPING);
+  } else {
+    mapsCutFrom(subflow, seq);
+    connection.rcvPlainBase = base;
+    adoptReceived(connection, subflow, subflow.rcvOffset);
+  }
+  // RFC 8684 section 3.7: no DATA_ACK any more.
+  connection.lateMaps = 0;
+  return true;
+}

@@ -1,0 +1,172 @@
+import {
+  COUNTER_MPTCP_DssFallback,
+  COUNTER_MPTCP_FallbackFailed,
+  COUNTER_MPTCP_MPCurrEstab,
+  EVENT_FALLBACK,
+  FALLBACK_STRIPPED_ACKS,
+  FALLBACK_STRIPPED_DATA,
+  SUBFLOW_INITIAL,
+} from '../abi';
+import { dsnLe } from '../memory/sequence';
+import { Connection, rcvRanges } from '../state/connection';
+import { count, countBy } from '../state/counters';
+import { DataMap, mapFree, ReceiveMap } from '../state/datamap';
+import { eventRaise } from '../state/events';
+import { isSynchronized, RST_PLAIN, Subflow } from '../state/subflow';
+import { closeSending, resetDue } from '../tcp/close';
+import { offsetOf } from '../tcp/receive';
+import { options } from '../wire/options';
+import { adoptReceived } from './place';
+import { dataAcknowledged, pushLater } from './send';
+import { sessionArm } from './timer';
+import { tokenRemove } from './tokens';
+
+/**
+ * Fallback to TCP (RFC 8684 section 3.7): at the beginning, where nothing was mapped yet, and in the middle, where both
+ * directions go on from where they are. Only a connection that never had a second subflow can: its data is in a line.
+ */
+
+/** MP_TCPRST reason 6, middlebox interference (RFC 8684 section 3.6). */
+const REASON_MIDDLEBOX: u8 = 6;
+/** Segments without a mapping, one behind the other or the same again, until options are taken to be stripped. */
+const UNMAPPED_LIMIT: u8 = 2;
+/** ACKs of data without DSS, with no DATA_ACK in between, until options are taken to be stripped. */
+const BARE_LIMIT: u8 = 3;
+
+/** Goes on as plain TCP, for a reason one can ask for. */
+export function fallBack(connection: Connection, reason: i32): void {
+  if (connection.confirmed != 0) countBy(COUNTER_MPTCP_MPCurrEstab, -1);
+  connection.multipath = 0;
+  connection.checksum = 0;
+  connection.fallback = <u8>reason;
+  connection.sndPlainBase = connection.sndUna;
+  // An end of stream sent as DATA_FIN goes out once more, as FIN.
+  if (connection.finState == 2) connection.finState = 1;
+  connection.dataFinDue = 0;
+  tokenRemove(connection);
+  // Without mappings one subflow has the whole stream: joins that are under way come too late.
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if ((changetype<Subflow>(at).flags & SUBFLOW_INITIAL) == 0 && connection.subflowCount > 1)
+      resetDue(changetype<Subflow>(at), RST_PLAIN);
+  pushLater(connection);
+  eventRaise(connection, EVENT_FALLBACK);
+}
+
+/**
+ * True when the connection can go on without mappings: all that is unacknowledged lies on its only subflow in a line,
+ * and all that is missing will come there in a line.
+ */
+export function mayFallBack(connection: Connection, subflow: Subflow): bool {
+  return (
+    connection.subflowsTotal == 1 &&
+    (subflow.flags & SUBFLOW_INITIAL) != 0 &&
+    isSynchronized(subflow) &&
+    subflow.finSent == 0 &&
+    subflow.rstDue == 0 &&
+    sentInLine(connection, subflow)
+  );
+}
+
+/** RFC 8684 section 3.7: "all unacknowledged data in flight is contiguous". */
+function sentInLine(connection: Connection, subflow: Subflow): bool {
+  if (connection.sndUna == connection.sndNxt) return connection.reinjectHead == 0;
+  if (subflow.linearDelta != <u32>connection.sndNxt - subflow.seqEnd) return false;
+  return dsnLe(subflow.linearDsn, connection.sndUna);
+}
+
+/** True when mappings tell where the bytes behind them go: then rcvPlainBase is set to that. */
+export function receivedInLine(connection: Connection, subflow: Subflow): bool {
+  if (subflow.receiveMapHead == 0) {
+    // Nothing is missing: the next byte of the subflow is the next of the stream.
+    if (rcvRanges(connection).count != 0) return false;
+    connection.rcvPlainBase = connection.rcvNxt - (connection.rcvFinState == 2 ? 1 : 0) - subflow.rcvOffset;
+    return true;
+  }
+  const first = changetype<ReceiveMap>(subflow.receiveMapHead);
+  const offset = offsetOf(subflow, first.seq);
+  const base = first.dsn - offset;
+  // The next byte of the stream is still to come here, or is one of those not verified.
+  if (<i64>(connection.rcvNxt - base) < min<i64>(<i64>offset, <i64>subflow.rcvOffset)) return false;
+  for (let at = first.next; at != 0; at = changetype<ReceiveMap>(at).next) {
+    const map = changetype<ReceiveMap>(at);
+    if (map.dsn - offsetOf(subflow, map.seq) != base) return false;
+  }
+  connection.rcvPlainBase = base;
+  return true;
+}
+
+/**
+ * Falls back in the middle. rcvPlainBase says where received bytes go that no mapping covers. What is sent from now on
+ * begins with an infinite mapping, and the acknowledgments of the subflow alone free the send buffer.
+ */
+export function fallBackLate(connection: Connection, subflow: Subflow, reason: i32): void {
+  const sequence = subflow.seqEnd - <u32>(connection.sndNxt - connection.sndUna);
+  connection.infiniteDue = connection.checksum != 0 ? 2 : 1;
+  connection.infiniteSent = 0;
+  connection.infiniteDsn = connection.sndUna;
+  connection.infiniteSsn = sequence - subflow.iss;
+  while (connection.reinjectHead != 0) {
+    const map = changetype<DataMap>(connection.reinjectHead);
+    connection.reinjectHead = map.next;
+    mapFree(map);
+  }
+  connection.reinjectTail = 0;
+  // What waited for the answer to MP_FAIL begins where the stream stands.
+  const held = connection.failWait != 0 ? connection.rcvNxt - connection.rcvPlainBase : subflow.rcvOffset;
+  connection.failWait = 0;
+  connection.failAt = 0;
+  const closed = connection.finState == 3;
+  fallBack(connection, reason);
+  connection.lateMaps = 1;
+  const acked = connection.sndNxt - <u64>(subflow.seqEnd - subflow.sndUna);
+  connection.sndPlainBase = acked - subflow.bytesAcked;
+  dataAcknowledged(connection, acked, subflow.sndWindow);
+  if (closed) closeSending(subflow);
+  adoptReceived(connection, subflow, held);
+  sessionArm(connection);
+}
+
+/**
+ * Byte `from` of the subflow arrived and no mapping covers it. The mapping may be under way, or lost with a segment that
+ * was merged with this one: the peer sends both again. If that does not help a middlebox removes options: returns true
+ * when the connection fell back and the bytes can be taken; else the subflow is reset (RFC 8684 section 3.7).
+ */
+export function mappingMissing(connection: Connection, subflow: Subflow, from: u64): bool {
+  // Behind a hole the mapping may have been in the segment that is missing.
+  if (from != subflow.rcvOffset && (subflow.unmapped == 0 || options.mptcp != 0)) return false;
+  subflow.unmapped++;
+  if (subflow.unmapped < UNMAPPED_LIMIT) return false;
+  if (mayFallBack(connection, subflow) && receivedInLine(connection, subflow)) {
+    count(COUNTER_MPTCP_DssFallback);
+    fallBackLate(connection, subflow, FALLBACK_STRIPPED_DATA);
+    connection.lateMaps = 0;
+    return true;
+  }
+  count(COUNTER_MPTCP_FallbackFailed);
+  resetDue(subflow, REASON_MIDDLEBOX);
+  return false;
+}
+
+/**
+ * An ACK of new data came without any option of Multipath TCP. When no DATA_ACK comes either, a middlebox removes them.
+ * Returns true when the connection fell back.
+ */
+export function bareAcknowledgment(connection: Connection, subflow: Subflow): bool {
+  const una = <u32>connection.sndUna;
+  if (subflow.bareAcks == 0 || subflow.bareUna != una) {
+    subflow.bareUna = una;
+    subflow.bareAcks = 0;
+  }
+  if (subflow.bareAcks < BARE_LIMIT) subflow.bareAcks++;
+  return subflow.bareAcks >= BARE_LIMIT && acknowledgmentsStripped(connection, subflow);
+}
+
+/** Falls back when the last ACK of data had no DSS and the data was acknowledged by the subflow alone. */
+export function acknowledgmentsStripped(connection: Connection, subflow: Subflow): bool {
+  if (subflow.bareAcks == 0 || subflow.bareUna != <u32>connection.sndUna) return false;
+  if (connection.sndUna == connection.sndNxt) return false;
+  if (!mayFallBack(connection, subflow) || !receivedInLine(connection, subflow)) return false;
+  count(COUNTER_MPTCP_DssFallback);
+  fallBackLate(connection, subflow, FALLBACK_STRIPPED_ACKS);
+  return true;
+}

@@ -1,0 +1,457 @@
+/** Data that a middlebox changed, and how both sides go on without mappings (RFC 8684 section 3.7). */
+import { describe, expect, it } from 'vitest';
+import {
+  CONFIG_CHECKSUM_ENABLED,
+  CONFIG_FAIL_TIMEOUT,
+  CONFIG_NO_DELAY,
+  FALLBACK_CHECKSUM,
+  FALLBACK_INFINITE_MAPPING,
+  FALLBACK_NONE,
+  FALLBACK_PEER_MP_FAIL,
+  FALLBACK_STRIPPED_ACKS,
+  FALLBACK_STRIPPED_DATA,
+} from '../../host/abi.js';
+import { joinPassive, type MptcpPeer, mptcpActive, mptcpPassive } from './handshakes.js';
+import { dssChecksum } from './keys.js';
+import type { MptcpOption } from './options.js';
+import { pattern, Script, type ScriptOptions, toBytes, VARIANTS } from './script.js';
+
+/** A mapping with the checksum of `data`, which a middlebox may change afterwards. */
+const summed = (peer: MptcpPeer, offset: number, ssn: number, data: string | Uint8Array) => {
+  const bytes = toBytes(data);
+  return peer.map(offset, ssn, bytes.length, { checksum: dssChecksum(peer.dsn(offset), ssn, bytes) });
+};
+
+/** The infinite mapping that the stack sends: its checksum, where there is one, is 0. */
+const infinite = (peer: MptcpPeer, offset: number, checksum: boolean) => ({
+  dss: true as const,
+  dsn: peer.remoteDsn(offset),
+  ssn: offset + 1,
+  length: 0,
+  checksum: checksum ? 0 : undefined,
+});
+
+describe.each(VARIANTS)('a wrong checksum on the only subflow (%s)', (variant) => {
+  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
+
+  /** The peer's `good` arrived, and behind it `bad!` where it sent `bad?`. */
+  const corrupted = (role: 'passive' | 'active', options: ScriptOptions = {}) => {
+    const script = open(options);
+    const { peer, handle } = role === 'passive' ? mptcpPassive(script, { checksum: true }) : activeSummed(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'good', mptcp: [summed(peer, 0, 1, 'good')] });
+    script.skip();
+    peer.send('A', { seq: 5, ack: 1, data: 'bad!', mptcp: [summed(peer, 4, 5, 'bad?')] });
+    return { script, peer, handle };
+  };
+
+  const activeSummed = (script: Script) => {
+    script.set(CONFIG_CHECKSUM_ENABLED, 0);
+    const opened = mptcpActive(script, { checksum: true });
+    script.skip();
+    return opened;
+  };
+
+  it.each(['passive', 'active'] as const)('is told by MP_FAIL on an ACK, and nothing is given: %s', (role) => {
+    const { script, peer, handle } = corrupted(role);
+    peer.expect('A', { ack: 9, mptcp: [{ fail: peer.dsn(4) }, { dss: true, ack: peer.dsn(4) }] });
+    expect(script.readText(handle)).toBe('good');
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
+    expect(script.counter('MPTcpExtDataCsumErr')).toBe(1);
+    expect(script.counter('MPTcpExtMPFailTx')).toBe(1);
+    expect(script.counter('MPTcpExtDSSCorruptionReset')).toBe(0);
+  });
+
+  it('is told again until the peer answers, and in the end by RST', () => {
+    const { script, peer } = corrupted('passive', { config: [[CONFIG_FAIL_TIMEOUT, 30_000_000]] });
+    const fail = { mptcp: [{ fail: peer.dsn(4) }, { dss: true as const }] };
+    const times: number[] = [];
+    script.advance(40_000_000);
+    for (let index = 0; index < 5; index++) times.push(peer.expect('A', fail).at);
+    for (let index = 2; index < times.length; index++) {
+      const step = (times[index] ?? 0) - (times[index - 1] ?? 0);
+      expect(step).toBeCloseTo(2 * ((times[index - 1] ?? 0) - (times[index - 2] ?? 0)), -3);
+    }
+    let last = script.take(peer);
+    for (let next = script.take(peer); next !== undefined; next = script.take(peer)) last = next;
+    expect(last?.flags).toBe('RA');
+    expect(last?.options.mptcp).toMatchObject([{ fail: peer.dsn(4) }, { reset: 6 }]);
+    expect(script.events()).toContain('closed ERR_RESET');
+    expect(script.counter('MPTcpExtFallbackFailed')).toBe(1);
+  });
+
+  it('leads to TCP by the answering MP_FAIL: what waited is given, and ours begins with an infinite mapping', () => {
+    const { script, peer, handle } = corrupted('passive');
+    // More comes while the answer is under way.
+    peer.send('A', { seq: 9, ack: 1, data: ' more', mptcp: [summed(peer, 8, 9, ' more')] });
+    expect(script.readText(handle)).toBe('good');
+    script.skip();
+    peer.send('A', { seq: 14, ack: 1, mptcp: [peer.dss(0), { fail: 0n }] });
+    expect(script.readText(handle)).toBe('bad! more');
+    expect(script.info(handle).fallback).toBe(FALLBACK_CHECKSUM);
+    expect(script.events()).toContain(`fallback ${FALLBACK_CHECKSUM}`);
+    script.write(handle, 'reply');
+    // The peer may not have gone over yet: it gets a DATA_ACK.
+    peer.expect('A', {
+      seq: 1,
+      ack: 14,
+      data: 'reply',
+      mptcp: [{ ...infinite(peer, 0, true), ack: peer.dsn(13) }],
+    });
+    peer.send('A', { seq: 14, ack: 6 });
+    expect(script.events()).toContain('drained');
+    script.write(handle, 'again');
+    peer.expect('A', { seq: 6, data: 'again', mptcp: [] });
+    expect(script.counter('MPTcpExtInfiniteMapTx')).toBe(1);
+    expect(script.counter('MPTcpExtMPFailRx')).toBe(1);
+  });
+
+  it('leads to TCP by an infinite mapping that reaches back to the bad data', () => {
+    const { script, peer, handle } = corrupted('passive');
+    peer.send('A', { seq: 9, ack: 1, data: ' plain', mptcp: [peer.map(4, 5, 0, { checksum: 0 })] });
+    expect(script.readText(handle)).toBe('goodbad! plain');
+    expect(script.info(handle).fallback).toBe(FALLBACK_CHECKSUM);
+    script.skip();
+    peer.send('A', { seq: 15, ack: 1, data: ' and on' });
+    expect(script.readText(handle)).toBe(' and on');
+    // RFC 8684 section 3.7: no DATA_ACK after an infinite mapping.
+    peer.expect('A', { ack: 22, mptcp: [] });
+    expect(script.counter('MPTcpExtInfiniteMapRx')).toBe(1);
+    expect(script.counter('MPTcpExtDssFallback')).toBe(1);
+  });
+
+  it('of data whose length a middlebox changed gives all bytes in a line', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script, { checksum: true });
+    // "PORT 10,0,0,2" became two bytes longer; the box shifts sequence numbers, not mappings.
+    peer.send('A', { seq: 1, ack: 1, data: 'longer data', mptcp: [summed(peer, 0, 1, 'long data')] });
+    peer.send('A', { seq: 12, ack: 1, data: 'next', mptcp: [summed(peer, 9, 10, 'next')] });
+    peer.send('A', { seq: 16, ack: 1, data: 'tail', mptcp: [peer.map(0, 1, 0, { checksum: 0 })] });
+    // What came behind the bad mapping, and with it, the peer sends again.
+    peer.send('A', { seq: 1, ack: 1, data: 'longer datanexttail', mptcp: [peer.map(0, 1, 0, { checksum: 0 })] });
+    expect(script.readText(handle)).toBe('longer datanexttail');
+  });
+
+  it('with a hole before it takes what fills the hole in a line, too', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script, { checksum: true });
+    peer.send('A', { seq: 5, ack: 1, data: 'bad!', mptcp: [summed(peer, 4, 5, 'bad?')] });
+    peer.expect('A', { ack: 1, mptcp: [{ fail: peer.dsn(4) }, { dss: true }] });
+    peer.send('A', { seq: 1, ack: 1, mptcp: [peer.dss(0), { fail: peer.remoteDsn(0) }] });
+    expect(script.info(handle).fallback).toBe(FALLBACK_CHECKSUM);
+    expect(script.readText(handle)).toBe('');
+    peer.send('A', { seq: 1, ack: 1, data: 'gap ' });
+    expect(script.readText(handle)).toBe('gap bad!');
+  });
+
+  it('of data that is not in a line resets the subflow with MP_FAIL', () => {
+    const { script, peer } = corrupted('passive');
+    script.skip();
+    // The peer sends other bytes of its stream again, behind the bad ones.
+    peer.send('A', { seq: 9, ack: 1, data: 'good', mptcp: [summed(peer, 0, 9, 'good')] });
+    peer.expect('RA', { mptcp: [{ fail: peer.dsn(4) }, { reset: 6 }] });
+    expect(script.events()).toContain('closed ERR_RESET');
+    expect(script.counter('MPTcpExtFallbackFailed')).toBe(1);
+  });
+
+  it('after a second subflow was there resets the subflow with MP_FAIL', () => {
+    const script = open();
+    const { peer } = mptcpPassive(script, { checksum: true });
+    const second = joinPassive(peer);
+    second.send('R', { seq: 1 });
+    script.skip();
+    peer.send('A', { seq: 1, ack: 1, data: 'bad!', mptcp: [summed(peer, 0, 1, 'bad?')] });
+    peer.expect('RA', { mptcp: [{ fail: peer.dsn(0) }, { reset: 6 }] });
+    expect(script.counter('MPTcpExtMPRstTx')).toBe(1);
+  });
+
+  it('keeps the end of the stream that came by DATA_FIN', () => {
+    const { script, peer, handle } = corrupted('passive');
+    peer.send('A', { seq: 9, ack: 1, mptcp: [peer.map(8, 0, 1, { fin: true, checksum: 0 })] });
+    peer.send('A', { seq: 9, ack: 1, mptcp: [peer.dss(0), { fail: 0n }] });
+    const { data, error } = script.read(handle);
+    expect([Buffer.from(data).toString(), error]).toEqual(['goodbad!', '']);
+  });
+
+  it('releases everything at the end', () => {
+    const script = open();
+    const { peer, handle, listener } = mptcpPassive(script, { checksum: true });
+    peer.send('A', { seq: 1, ack: 1, data: 'bad!', mptcp: [summed(peer, 0, 1, 'bad?')] });
+    peer.send('A', { seq: 9, ack: 1, data: 'hole', mptcp: [summed(peer, 8, 9, 'hole')] });
+    peer.send('A', { seq: 5, ack: 1, mptcp: [peer.dss(0), { fail: 0n }] });
+    script.abort(handle);
+    script.close(listener);
+    script.skip();
+    script.advance(400_000_000);
+    script.expectEmpty();
+  });
+});
+
+describe.each(VARIANTS)('MP_FAIL of the peer (%s)', (variant) => {
+  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
+
+  it('on the only subflow is answered, and an infinite mapping begins behind the last DATA_ACK', () => {
+    for (const checksum of [true, false]) {
+      const script = open({ config: [[CONFIG_NO_DELAY, 1]] });
+      const { peer, handle } = mptcpPassive(script, { checksum });
+      script.write(handle, 'fine');
+      script.write(handle, 'changed');
+      script.skip();
+      // Both arrived; the second did not pass its checksum.
+      peer.send('A', { seq: 1, ack: 12, mptcp: [peer.dss(4), { fail: peer.remoteDsn(4) }] });
+      peer.expect('A', { seq: 12, mptcp: [{ fail: peer.dsn(0) }, { dss: true, ack: peer.dsn(0) }] });
+      expect(script.info(handle).fallback).toBe(FALLBACK_PEER_MP_FAIL);
+      // The subflow's ACK counts now.
+      expect(script.events()).toContain('drained');
+      script.write(handle, 'more');
+      const mapping = infinite(peer, 0, checksum);
+      const { options } = peer.expect('A', { seq: 12, data: 'more' });
+      expect(options.mptcp).toMatchObject([{ dss: true, length: 0 }]);
+      const sent = options.mptcp?.[0] as { dsn: bigint; ssn: number; checksum?: number };
+      expect(sent.dsn - peer.remoteDsn(0)).toBe(BigInt(sent.ssn - 1));
+      expect(sent.checksum).toBe(mapping.checksum);
+      // Lost, it goes out with the mapping again; acknowledged, the next has none.
+      script.advance(3_000_000);
+      peer.expect('A', { seq: 12, data: 'more', mptcp: [{ dss: true, length: 0, dsn: sent.dsn, ssn: sent.ssn }] });
+      script.skip();
+      peer.send('A', { seq: 1, ack: 16 });
+      script.write(handle, 'last');
+      peer.expect('A', { seq: 16, data: 'last', mptcp: [] });
+    }
+  });
+
+  it('leaves what the peer still maps in its place, and ends with its plain data', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    script.write(handle, 'changed');
+    script.skip();
+    peer.send('A', { seq: 1, ack: 8, mptcp: [peer.dss(0), { fail: peer.remoteDsn(0) }] });
+    script.skip();
+    peer.send('A', { seq: 1, ack: 8, data: 'mapped ', mptcp: [peer.map(0, 1, 7)] });
+    peer.expect('A', { ack: 8, mptcp: [{ dss: true, ack: peer.dsn(7) }] });
+    // It sends bytes again that it thinks were lost, and new ones: both by mappings out of line.
+    peer.send('A', { seq: 8, ack: 8, data: 'mapped ', mptcp: [peer.map(0, 8, 7)] });
+    peer.send('A', { seq: 15, ack: 8, data: 'new ', mptcp: [peer.map(7, 15, 4)] });
+    peer.send('A', { seq: 19, ack: 8, data: 'mapped new plain', mptcp: [peer.map(0, 19, 0)] });
+    expect(script.readText(handle)).toBe('mapped new plain');
+    script.skip();
+    peer.send('A', { seq: 35, ack: 8, data: '.' });
+    peer.expect('A', { ack: 36, mptcp: [] });
+    expect(script.readText(handle)).toBe('.');
+  });
+
+  it('again is answered again', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    script.write(handle, 'changed');
+    script.skip();
+    for (let time = 0; time < 2; time++) {
+      peer.send('A', { seq: 1, ack: 8, mptcp: [peer.dss(0), { fail: peer.remoteDsn(0) }] });
+      peer.expect('A', { mptcp: [{ fail: peer.dsn(0) }, { dss: true }] });
+    }
+    expect(script.counter('MPTcpExtMPFailTx')).toBe(2);
+    expect(script.counter('MPTcpExtMPFailRx')).toBe(2);
+  });
+
+  it('with a number that was never sent has no effect', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    script.write(handle, 'bytes');
+    script.skip();
+    for (const number of [peer.remoteDsn(6), peer.remoteDsn(0) ^ (1n << 62n), 0n]) {
+      peer.send('A', { seq: 1, ack: 6, mptcp: [peer.dss(0), { fail: number }] });
+    }
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
+    script.expectNothing();
+  });
+
+  it('without RST on one of several subflows resets it; its data goes by the other', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    const second = joinPassive(peer);
+    script.write(handle, 'changed');
+    const first = script.flush()[0]?.link === peer.link ? peer : second;
+    const other = first === peer ? second : peer;
+    first.expect('A', { data: 'changed' });
+    first.send('A', { seq: 1, ack: 8, mptcp: [peer.dss(0), { fail: peer.remoteDsn(0) }] });
+    first.expect('RA', { mptcp: [{ reset: 6 }] });
+    script.advance(1);
+    other.expect('A', { data: 'changed', mptcp: [{ dss: true, dsn: peer.remoteDsn(0) }] });
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
+  });
+
+  it('with RST on one of several subflows sends its data by the other at once, acknowledged by the subflow or not', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    const second = joinPassive(peer);
+    script.write(handle, pattern(3_000));
+    const first = script.flush()[0]?.link === peer.link ? peer : second;
+    const other = first === peer ? second : peer;
+    script.skip();
+    // The subflow has taken all of it, the connection the first 1,000 bytes.
+    first.send('A', { seq: 1, ack: 3_001, mptcp: [peer.dss(1_000)] });
+    first.send('R', { seq: 1, mptcp: [{ fail: peer.remoteDsn(1_000) }, { reset: 6 }] });
+    let sent = 0;
+    for (let packet = script.take(other); packet !== undefined; packet = script.take(other)) sent += packet.data.length;
+    expect(sent).toBe(2_000);
+    expect(script.counter('MPTcpExtMPFailRx')).toBe(1);
+    expect(script.counter('MPTcpExtMPRstRx')).toBe(1);
+  });
+});
+
+describe.each(VARIANTS)('an infinite mapping (%s)', (variant) => {
+  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
+
+  it('leaves bytes that are missing to the mappings they were announced with', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    // Bytes 5 to 9 came before bytes 0 to 4 on this subflow, and those are lost on their way.
+    peer.send('A', { seq: 1, ack: 1, data: '56789', mptcp: [peer.map(5, 1, 5)] });
+    peer.send('A', { seq: 6, ack: 1, mptcp: [peer.map(0, 6, 5)] });
+    peer.send('A', { seq: 11, ack: 1, data: 'abc', mptcp: [peer.map(10, 11, 0)] });
+    expect(script.info(handle).fallback).toBe(FALLBACK_INFINITE_MAPPING);
+    expect(script.readText(handle)).toBe('');
+    peer.send('A', { seq: 6, ack: 1, data: '01234' });
+    expect(script.readText(handle)).toBe('0123456789abc');
+    script.skip();
+    peer.send('A', { seq: 14, ack: 1, data: 'def' });
+    expect(script.readText(handle)).toBe('def');
+    peer.expect('A', { ack: 17, mptcp: [] });
+  });
+
+  it('with 4 bytes of data sequence number is understood', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'one', mptcp: [peer.map(0, 1, 3)] });
+    peer.send('A', { seq: 4, ack: 1, data: 'two', mptcp: [peer.map(3, 4, 0, { dsn4: true })] });
+    expect(script.readText(handle)).toBe('onetwo');
+    expect(script.info(handle).fallback).toBe(FALLBACK_INFINITE_MAPPING);
+  });
+
+  it('on one of several subflows is an error', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    const second = joinPassive(peer);
+    second.send('A', { seq: 1, ack: 1, data: 'two', mptcp: [second.map(0, 1, 0)] });
+    second.expect('RA', { mptcp: [{ reset: 1 }] });
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
+    expect(script.counter('MPTcpExtFallbackFailed')).toBe(1);
+  });
+});
+
+describe.each(VARIANTS)('options that are stripped later (%s)', (variant) => {
+  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
+
+  it('from the data of the only subflow lead to TCP', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+    script.skip();
+    // One segment may have lost its mapping to a box that merges or cuts: it is left to be sent again.
+    peer.send('A', { seq: 7, ack: 1, data: ' and' });
+    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
+    peer.expect('A', { ack: 7 });
+    peer.send('A', { seq: 7, ack: 1, data: ' and' });
+    expect(script.readText(handle)).toBe('mapped and');
+    expect(script.info(handle).fallback).toBe(FALLBACK_STRIPPED_DATA);
+    expect(script.counter('MPTcpExtDssFallback')).toBe(1);
+    peer.expect('A', { ack: 11, mptcp: [] });
+    peer.send('A', { seq: 11, ack: 1, data: ' not' });
+    expect(script.readText(handle)).toBe(' not');
+  });
+
+  it('from a whole flight lead to TCP with its second segment', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+    peer.send('A', { seq: 7, ack: 1, data: ' one' });
+    peer.send('A', { seq: 11, ack: 1, data: ' two' });
+    expect(script.info(handle).fallback).toBe(FALLBACK_STRIPPED_DATA);
+    peer.send('A', { seq: 7, ack: 1, data: ' one' });
+    expect(script.readText(handle)).toBe('mapped one two');
+  });
+
+  it('from a segment whose mapping comes with the next do not matter', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+    for (let at = 7; at < 67; at += 6) {
+      // A box that cuts segments leaves the option to the last piece.
+      peer.send('A', { seq: at, ack: 1, data: 'abc' });
+      peer.send('A', { seq: at + 3, ack: 1, data: 'def', mptcp: [peer.map(at - 1, at, 6)] });
+      peer.send('A', { seq: at, ack: 1, data: 'abc' });
+    }
+    expect(script.readText(handle)).toBe(`mapped${'abcdef'.repeat(10)}`);
+    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
+  });
+
+  it('from the data of one of several subflows reset it', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    const second = joinPassive(peer);
+    second.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [second.map(0, 1, 6)] });
+    second.send('A', { seq: 7, ack: 1, data: 'stripped' });
+    script.skip();
+    second.send('A', { seq: 7, ack: 1, data: 'stripped' });
+    second.expect('RA', { mptcp: [{ reset: 6 }] });
+    peer.send('A', { seq: 1, ack: 1, data: ' other way', mptcp: [peer.map(6, 1, 10)] });
+    expect(script.readText(handle)).toBe('mapped other way');
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
+    expect(script.counter('MPTcpExtFallbackFailed')).toBe(1);
+  });
+
+  const plainAcks = (peer: MptcpPeer, count: number): void => {
+    for (let index = 1; index <= count; index++) peer.send('A', { seq: 1, ack: 1 + index * 100 });
+  };
+
+  it('from ACKs of the only subflow lead to TCP', () => {
+    const script = open({ config: [[CONFIG_NO_DELAY, 1]] });
+    const { peer, handle } = mptcpPassive(script);
+    for (let index = 0; index < 6; index++) script.write(handle, pattern(100, index * 100));
+    script.skip();
+    script.events();
+    plainAcks(peer, 2);
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, bytesAcked: 0n });
+    peer.send('A', { seq: 1, ack: 301 });
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_STRIPPED_ACKS, bytesAcked: 300n });
+    script.write(handle, 'behind');
+    peer.expect('A', { seq: 601, data: 'behind', mptcp: [infinite(peer, 0, false)] });
+    // The peer, whose data is not stripped, maps on.
+    peer.send('A', { seq: 1, ack: 607, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+    expect(script.readText(handle)).toBe('mapped');
+    expect(script.events()).toContain('drained');
+  });
+
+  it('from the ACK of the last data lead to TCP when nothing else comes', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    script.write(handle, 'question');
+    script.skip();
+    peer.send('A', { seq: 1, ack: 9 });
+    script.advance(5_000_000);
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_STRIPPED_ACKS, bytesAcked: 8n });
+    expect(script.counter('MPTcpExtMPTCPRetrans')).toBe(0);
+  });
+
+  it('from single ACKs do not matter while DATA_ACKs come', () => {
+    const script = open({ config: [[CONFIG_NO_DELAY, 1]] });
+    const { peer, handle } = mptcpPassive(script);
+    for (let index = 0; index < 12; index++) {
+      script.write(handle, pattern(100));
+      script.skip();
+      peer.send('A', { seq: 1, ack: 1 + index * 100 + 50 });
+      peer.send('A', { seq: 1, ack: 101 + index * 100 });
+      peer.send('A', { seq: 1, ack: 101 + index * 100, mptcp: [peer.dss(100 + index * 100)] });
+    }
+    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, bytesAcked: 1_200n });
+  });
+
+  it('and sent twice change nothing', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    const twice = peer.map(0, 1, 5, { ack4: true, dsn4: true });
+    const mptcp: MptcpOption[] = [twice, { ...twice, dsn: peer.dsn(900) }];
+    peer.send('A', { seq: 1, ack: 1, data: 'bytes', mptcp });
+    expect(script.readText(handle)).toBe('bytes');
+    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
+  });
+});
