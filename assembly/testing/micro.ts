@@ -7,7 +7,7 @@ import { liaAvoid } from '../congestion/lia';
 import { poolFree, poolTake } from '../memory/pool';
 import { RangeSet, rangeAdd, rangeClear } from '../memory/ranges';
 import { schedule } from '../scheduler/schedule';
-import { mapFor, mappingReceived } from '../session/receive';
+import { mapFor, mappingReceived } from '../session/mapping';
 import { linkAdd } from '../stack/links';
 import { create } from '../stack/stack';
 import { Connection, connectionPool } from '../state/connection';
@@ -102,7 +102,8 @@ export function mappingSetUp(count: u32): i32 {
   const subflow = addSubflow();
   if (subflow == 0) return -1;
   for (let i: u32 = 0; i < count; i++) {
-    if (!mappingReceived(changetype<Subflow>(subflow), <u64>i * SEGMENT, 1 + i * SEGMENT, SEGMENT, 0, false)) return -1;
+    if (!mappingReceived(changetype<Subflow>(subflow), <u64>i * SEGMENT, 1 + i * SEGMENT, SEGMENT, 0, false, false))
+      return -1;
   }
   return 0;
 }
