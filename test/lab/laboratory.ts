@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createWriteStream, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -41,7 +42,7 @@ export interface LaboratoryOptions {
 
 const MEMORY = 256 << 20;
 /** Longer than the TIME-WAIT of the laboratory's stacks and the last exchange of any connection, ms. */
-const QUIET_MS = 3000;
+const QUIET_MS = 10_000;
 const POOLS = ['connections', 'subflows', 'maps', 'segments', 'ranges', 'receiveMaps', 'tables'] as const;
 let count = 0;
 
@@ -115,23 +116,28 @@ export class Laboratory {
    * Waits until connections are over, and tells what is in use still: names and numbers of pools, nothing when all of
    * it is back.
    */
-  async leftInUse(): Promise<string> {
-    const end = performance.now() + QUIET_MS;
-    for (;;) {
-      const pools = this.stack.pools();
-      const pages = pools.pages - pools.pagesFree - pools.pagesPools;
-      const counts = [...POOLS.map((name) => ({ name, count: pools[name] })), { name: 'pages', count: pages }];
-      const used = counts.filter(({ count }) => count !== 0);
-      if (used.length === 0) return '';
-      if (performance.now() > end) return used.map(({ name, count }) => `${count} ${name}`).join(', ');
-      await sleep(50);
-    }
+  leftInUse(): Promise<string> {
+    return leftInUse(this.stack);
   }
 
   async close(): Promise<void> {
     this.stack.close();
     for (const program of this.#programs) await program.stop();
     await removeNamespace(this.namespace);
+  }
+}
+
+/** {@link Laboratory.leftInUse} of any stack. */
+export async function leftInUse(stack: Stack): Promise<string> {
+  const end = performance.now() + QUIET_MS;
+  for (;;) {
+    const pools = stack.pools();
+    const pages = pools.pages - pools.pagesFree - pools.pagesPools;
+    const counts = [...POOLS.map((name) => ({ name, count: pools[name] })), { name: 'pages', count: pages }];
+    const used = counts.filter(({ count }) => count !== 0);
+    if (used.length === 0) return '';
+    if (performance.now() > end) return used.map(({ name, count }) => `${count} ${name}`).join(', ');
+    await sleep(50);
   }
 }
 
@@ -173,6 +179,14 @@ export async function contentFile(size: number): Promise<string> {
   const path = join(directory, `content-${size}`);
   if (!existsSync(path)) await pipeline(contentStream(size), createWriteStream(path));
   return path;
+}
+
+let python: string | undefined;
+
+/** The Python interpreter itself: what `python3` names may be a script that looks for it each time. */
+export function pythonProgram(): string {
+  python ??= execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim();
+  return python;
 }
 
 /** A Python program of this directory; compiled TypeScript runs from `build/`, the programs stay where they are. */

@@ -2,10 +2,16 @@ import { parseArgs } from 'node:util';
 import { columns } from '../../host/cli/transfer-report.js';
 import { fastOpen } from './fast-open-scenario.js';
 import { fetchKernel, pathCut, plainCurl, signal } from './fetch-scenarios.js';
+import { joinFastclose } from './join-endings.js';
+import { joinEndpoints } from './join-endpoints.js';
+import { joinLinkFailure } from './join-failures.js';
+import { joinFullmesh } from './join-fullmesh.js';
+import { joinChecksum, joinCookies, joinDeny } from './join-settings.js';
+import { joinSubflows } from './join-subflows.js';
 import { removeLeftoversAtExit } from './leftovers.js';
 import { iperf3, many } from './load-scenarios.js';
 import { obstacles } from './requirements.js';
-import { Checks, type Figures, type Scenario } from './scenario.js';
+import { Checks, type Choice, type Figures, type Scenario } from './scenario.js';
 import { checksum, ipv6, serveCurl, synCookies, uploadCurl } from './serve-scenarios.js';
 import { tcpBlackout, tcpCubic, tcpFairness, tcpReno } from './tcp-scenarios.js';
 
@@ -20,6 +26,14 @@ const SCENARIOS: readonly Scenario[] = [
   ipv6,
   synCookies,
   fastOpen,
+  joinSubflows,
+  joinEndpoints,
+  joinCookies,
+  joinChecksum,
+  joinDeny,
+  joinFullmesh,
+  joinFastclose,
+  joinLinkFailure,
   iperf3,
   many,
   tcpReno,
@@ -36,11 +50,13 @@ interface Outcome extends Partial<Figures> {
   problems?: string[];
 }
 
-const USAGE = `npm run lab -- [--json] [--only NAME[,NAME]] [--full] [--list]
+const USAGE = `npm run lab -- [--json] [--only NAME[,NAME]] [--cell TEXT] [--kernels] [--full] [--list]
 
 Our stack against the Linux kernel over two TUN devices, in network namespaces made for it. Needs root.
   --json   one JSON object on one line, a key for every scenario
   --only   run these scenarios only
+  --cell   of the join-... scenarios only the cells that have TEXT in their names
+  --kernels  run the join-... scenarios between two kernels: shows that what they expect is what a kernel does
   --full   all cells of tcp-reno and tcp-cubic, not a sample: ten minutes more
   --list   say what the scenarios are`;
 
@@ -49,6 +65,8 @@ async function main(): Promise<number> {
     options: {
       json: { type: 'boolean', default: false },
       only: { type: 'string' },
+      cell: { type: 'string' },
+      kernels: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -72,7 +90,7 @@ async function main(): Promise<number> {
   const outcomes: Record<string, Outcome> = {};
   for (const scenario of chosen) {
     if (!values.json) console.log(`${scenario.name}: ${scenario.description}`);
-    const outcome = await attempt(scenario, values.full);
+    const outcome = await attempt(scenario, values.full, { cell: values.cell, kernels: values.kernels });
     outcomes[scenario.name] = outcome;
     if (values.json)
       console.error(`${scenario.name}: ${outcome.pass ? 'pass' : `FAIL: ${outcome.problems?.join('; ')}`}`);
@@ -94,7 +112,7 @@ function choose(only: string | undefined): readonly Scenario[] {
   });
 }
 
-async function attempt(scenario: Scenario, full: boolean): Promise<Outcome> {
+async function attempt(scenario: Scenario, full: boolean, choice: Choice): Promise<Outcome> {
   const checks = new Checks();
   const { deadline = DEADLINE_MS } = scenario;
   let figures: Figures | undefined;
@@ -103,7 +121,7 @@ async function attempt(scenario: Scenario, full: boolean): Promise<Outcome> {
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`not done after ${deadline / 1000} s`)), deadline);
     });
-    figures = await Promise.race([scenario.run(checks, full), late]);
+    figures = await Promise.race([scenario.run(checks, full, choice), late]);
   } catch (error) {
     checks.problems.push(error instanceof Error ? error.message : String(error));
   } finally {

@@ -5,6 +5,9 @@ const QUEUE_BYTES = 512 * 1024;
 /** A queue is served once a millisecond; what could have left in this time at most leaves at once. */
 const BURST_MS = 4;
 
+/** Looks at a packet on its way to the stack or from it: gives what goes on instead, undefined to lose it. */
+export type Box = (way: 'in' | 'out', bytes: Buffer) => Buffer | undefined;
+
 /**
  * A path between a link and its stack: it can have a rate, with a queue in front in each direction, and it can be cut,
  * which loses every packet both ways without a word, as a radio path that dies.
@@ -14,6 +17,8 @@ export class RelayLink implements Link {
   lost = 0;
   /** Packets lost because a queue was full. */
   dropped = 0;
+  /** What stands on the path and meddles with packets. */
+  box: Box | undefined;
   #cut = false;
   readonly #outward: RateQueue | undefined;
   readonly #inward: RateQueue | undefined;
@@ -45,8 +50,9 @@ export class RelayLink implements Link {
     return this.inner.segmentationOffload;
   }
 
-  cut(): void {
-    this.#cut = true;
+  /** Has the path lose everything, or with false work again. */
+  cut(cut = true): void {
+    this.#cut = cut;
   }
 
   attach(port: LinkPort): void {
@@ -66,11 +72,25 @@ export class RelayLink implements Link {
       this.lost++;
       return true;
     }
+    if (this.box !== undefined) return this.#sendByBox(this.box, packet);
     const queue = this.#outward;
     if (queue === undefined || queue.passes(packet.length)) return this.inner.send(packet);
     const copy = Buffer.allocUnsafe(packet.length);
     packet.copyTo(copy, 0);
     return this.#queued(queue.push(copy));
+  }
+
+  #sendByBox(box: Box, packet: OutgoingPacket): boolean {
+    const copy = Buffer.alloc(packet.length);
+    packet.copyTo(copy, 0);
+    const passed = box('out', copy);
+    if (passed === undefined) {
+      this.lost++;
+      return true;
+    }
+    const queue = this.#outward;
+    if (queue === undefined || queue.passes(passed.length)) return this.inner.send(new CopiedPacket(passed));
+    return this.#queued(queue.push(passed));
   }
 
   receive(budget: number): number {
@@ -83,15 +103,26 @@ export class RelayLink implements Link {
     this.inner.close();
   }
 
-  #receive(port: LinkPort, slot: number, length: number): void {
+  #receive(port: LinkPort, slot: number, received: number): void {
     const bytes = port.slots[slot];
     if (this.#cut || bytes === undefined) {
       this.lost++;
       return;
     }
+    const length = this.#meddled(bytes, received);
+    if (length === undefined) return;
     const queue = this.#inward;
     if (queue === undefined || queue.passes(length)) port.ingest(slot, length);
     else this.#queued(queue.push(Buffer.from(bytes.subarray(0, length))));
+  }
+
+  /** The length of a packet in a slot after the box changed it there; undefined when it is lost. */
+  #meddled(slot: Uint8Array, length: number): number | undefined {
+    if (this.box === undefined) return length;
+    const passed = this.box('in', Buffer.from(slot.subarray(0, length)));
+    if (passed === undefined) this.lost++;
+    else slot.set(passed);
+    return passed?.length;
   }
 
   #queued(taken: boolean): boolean {

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const PROGRAMS = ['ip', 'nstat', 'bash', 'curl', 'mptcpize', 'iperf3', 'python3'];
+const PROGRAMS = ['ip', 'nstat', 'bash', 'curl', 'mptcpize', 'iperf3', 'python3', 'tshark'];
 
 /** Why the laboratory cannot run here, in words; empty when it can. */
 export function obstacles(): string[] {

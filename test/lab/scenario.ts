@@ -6,7 +6,15 @@ export interface Scenario {
   /** Takes no longer, ms; default 120 s. */
   readonly deadline?: number;
   /** @param full measure all there is, not a sample. */
-  run(checks: Checks, full: boolean): Promise<Figures>;
+  run(checks: Checks, full: boolean, choice: Choice): Promise<Figures>;
+}
+
+/** Which cells of a scenario run, and between whom; for those that have cells. */
+export interface Choice {
+  /** Only cells whose names have this text. */
+  readonly cell?: string | undefined;
+  /** Between two kernels instead of with our stack: shows that what is expected is what a kernel does. */
+  readonly kernels?: boolean | undefined;
 }
 
 /** What a scenario measured; more figures than these may come with it. */

@@ -1,0 +1,60 @@
+import { type JoinCell, joinScenario } from './join-cells.js';
+
+const FOUR = { paths: 4 };
+
+export const joinFullmesh = joinScenario(
+  'join-fullmesh',
+  'endpoints with the flag fullmesh are joined to every address of the peer, as far as the limits go',
+  [
+    {
+      name: 'two of the client, one of the server added later',
+      options: FOUR,
+      async run(bed) {
+        await bed.limits([4, 0], [4, 1]);
+        await bed.client.add(2, ['subflow', 'fullmesh']);
+        await bed.client.add(3, ['subflow', 'fullmesh']);
+        await bed.start();
+        await bed.joined(2);
+        await bed.server.add(2, ['signal']);
+        await bed.joined(4);
+        await bed.finish();
+        bed.joins(4);
+        bed.announced(bed.server, 1);
+      },
+    },
+    {
+      name: 'one of the server, one of the client added later',
+      options: FOUR,
+      async run(bed) {
+        await bed.limits([3, 1], [3, 1]);
+        await bed.server.add(2, ['signal']);
+        await bed.start();
+        await bed.joined(1);
+        await bed.client.add(3, ['subflow', 'fullmesh']);
+        await bed.joined(3);
+        await bed.finish();
+        bed.joins(3);
+        bed.announced(bed.server, 1);
+      },
+    },
+    ...[5, 4].map(
+      (most): JoinCell => ({
+        name: `one of the server, two of the client added later, ${most} subflows at most`,
+        options: FOUR,
+        async run(bed) {
+          await bed.limits([most, 2], [most, 1]);
+          await bed.server.add(2, ['signal']);
+          await bed.start();
+          await bed.joined(1);
+          await bed.client.add(3, ['subflow', 'fullmesh']);
+          await bed.client.add(4, ['subflow', 'fullmesh']);
+          await bed.joined(most);
+          await bed.flow();
+          await bed.finish();
+          bed.joins(most);
+          bed.announced(bed.server, 1);
+        },
+      }),
+    ),
+  ],
+);
