@@ -1,7 +1,7 @@
 /** Entry for Node: a stack with sockets like those of `node:net`, links, captures and simulated networks. */
 export { type Address, formatAddress, parseAddress } from './address.js';
 export { type Clock, RealClock } from './clock.js';
-export type { Config } from './config.js';
+export type { Config, MptcpVersion } from './config.js';
 export { MptcpError } from './error.js';
 export type { ConnectionInfo, SubflowInfo } from './info.js';
 export type { Link, LinkPort, OutgoingPacket } from './link/link.js';

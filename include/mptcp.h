@@ -110,6 +110,10 @@ enum mptcp_wasm_connect_flags {
   MPTCP_WASM_CONNECT_PLAIN_TCP = 1,
   /* use TCP Fast Open where CONFIG_FASTOPEN allows it (RFC 7413). mptcp_connect takes it with CONNECT_PLAIN_TCP only, and bytes written before the SYN leaves go with it when the server is known; a listener takes bytes of SYNs without Multipath TCP. An application must bear that the bytes of a SYN arrive once more in another connection, when the network repeats the SYN (section 6.1) */
   MPTCP_WASM_CONNECT_FAST_OPEN = 2,
+  /* use version 0 of Multipath TCP (RFC 6824). With one of these two flags or both, they decide instead of CONFIG_CONNECT_VERSIONS or CONFIG_LISTEN_VERSIONS */
+  MPTCP_WASM_CONNECT_VERSION_0 = 4,
+  /* use version 1 of Multipath TCP (RFC 8684) */
+  MPTCP_WASM_CONNECT_VERSION_1 = 8,
 };
 
 /* Flags of mptcp_endpoint_add, as those of `ip mptcp endpoint`. */
@@ -184,6 +188,12 @@ enum mptcp_wasm_fallback_reasons {
   MPTCP_WASM_FALLBACK_TOKEN = 15,
   /* the first ACK of our data had no DATA_ACK */
   MPTCP_WASM_FALLBACK_FIRST_ACK = 16,
+  /* the peer's SYN asks for a version this listener does not take */
+  MPTCP_WASM_FALLBACK_SYN_VERSION = 18,
+  /* the peer's SYN/ACK has a version this side did not offer */
+  MPTCP_WASM_FALLBACK_SYN_ACK_VERSION = 19,
+  /* the peer's key is the one it was told */
+  MPTCP_WASM_FALLBACK_KEY = 20,
 };
 
 /* ConnectionInfo.state. */
@@ -412,6 +422,14 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_JOINS_PENDING_TOTAL = 71,
   /* µs, default 120 s: how long MP_FAIL on the only subflow waits for its answer before the subflow is reset */
   MPTCP_WASM_CONFIG_FAIL_TIMEOUT = 72,
+  /* the versions of Multipath TCP that connections use, the sum of 1 for version 0 (RFC 6824) and 2 for version 1 (RFC 8684); default 2. With both, version 1 is offered, and version 0 used where the peer has only that */
+  MPTCP_WASM_CONFIG_CONNECT_VERSIONS = 64,
+  /* the versions of Multipath TCP that listeners take, likewise; default 3. The peer offers one, which it gets, or a higher one, which is answered with version 1 */
+  MPTCP_WASM_CONFIG_LISTEN_VERSIONS = 65,
+  /* 0 or 1, default 1: when version 1 is answered without MP_CAPABLE, as peers do that have only version 0, ask again at once with version 0, from another port (RFC 8684 section 3.1). It is done for connections that use both versions and whose local port was not asked for. With 0 the connection goes on as plain TCP, and the next one to the same peer asks with version 0 */
+  MPTCP_WASM_CONFIG_VERSION_RETRY = 66,
+  /* µs, default 3,600 s: how long is remembered which version an address and port has */
+  MPTCP_WASM_CONFIG_VERSION_EXPIRES = 67,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -502,6 +520,12 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_FASTOPEN_PASSIVE_FAIL = 94,
   /* SYNs with a Fast Open cookie that opened as ever because of CONFIG_FASTOPEN_PENDING */
   MPTCP_WASM_COUNTER_FASTOPEN_OVERFLOW = 95,
+  /* connections that asked again with version 0, as the peer did not answer version 1 */
+  MPTCP_WASM_COUNTER_VERSION_RETRY = 128,
+  /* connections asked for that have version 0 (RFC 6824) */
+  MPTCP_WASM_COUNTER_VERSION_0_ACTIVE = 129,
+  /* connections accepted that have version 0 (RFC 6824) */
+  MPTCP_WASM_COUNTER_VERSION_0_PASSIVE = 130,
   /* as the kernel's MPTcpExtMPCapableSYNRX */
   MPTCP_WASM_COUNTER_MPTCP_MPCapableSYNRX = 32,
   /* as the kernel's MPTcpExtMPCapableSYNTX */

@@ -30,6 +30,7 @@ import { canCarryData, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
 import { addAddressHmac } from '../wire/keys';
+import { MPTCP_V0 } from '../wire/mptcp';
 import { options } from '../wire/options';
 import { joinPath, mayAddSubflow, pathInUse } from './subflows';
 
@@ -103,21 +104,17 @@ export function dropAddress(connection: Connection, hi: u64, lo: u64): void {
 
 /** ADD_ADDR arrived (RFC 8684 section 3.4.1); its fields are in `options`. */
 export function addressAnnounced(connection: Connection): void {
+  if (options.addVersion != connection.version) {
+    count(COUNTER_MPTCP_AddAddrDrop);
+    return;
+  }
   if (options.addEcho != 0) {
     count(COUNTER_MPTCP_EchoAdd);
     const index = endpointOfId(options.addId);
     if (index >= 0) connection.announceEchoed |= 1 << index;
     return;
   }
-  const hmac = addAddressHmac(
-    connection.remoteKey,
-    connection.localKey,
-    options.addId,
-    options.addHi,
-    options.addLo,
-    options.addPort,
-  );
-  if (options.addHasHmac == 0 || hmac != options.addHmac) {
+  if (connection.version != MPTCP_V0 && !addressProven(connection)) {
     count(COUNTER_MPTCP_AddAddrDrop);
     return;
   }
@@ -141,8 +138,10 @@ export function addressAnnounced(connection: Connection): void {
   entry.hi = options.addHi;
   entry.lo = options.addLo;
   entry.port = options.addPort;
-  entry.echoDue = 1;
-  signalSoon(connection);
+  if (connection.version != MPTCP_V0) {
+    entry.echoDue = 1;
+    signalSoon(connection);
+  }
   if (!known) eventNotice(connection, EVENT_ADDRESS_ANNOUNCED, <i32>entry.id, 0);
   if (entry.joined != 0 || connection.state != CONNECTION_ESTABLISHED) return;
   if (<i64>connection.remoteAccepted >= config(CONFIG_LIMIT_ADD_ADDR_ACCEPTED)) return;
@@ -150,6 +149,19 @@ export function addressAnnounced(connection: Connection): void {
     entry.joined = 1;
     connection.remoteAccepted++;
   }
+}
+
+/** True when the HMAC of the ADD_ADDR in `options` is right; RFC 6824 has none. */
+function addressProven(connection: Connection): bool {
+  const hmac = addAddressHmac(
+    connection.remoteKey,
+    connection.localKey,
+    options.addId,
+    options.addHi,
+    options.addLo,
+    options.addPort,
+  );
+  return options.addHasHmac != 0 && hmac == options.addHmac;
 }
 
 /** REMOVE_ADDR arrived (RFC 8684 section 3.4.2): subflows to the addresses are reset. */

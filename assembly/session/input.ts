@@ -48,6 +48,7 @@ import {
   DSS_F,
   DSS_M,
   DSS_m,
+  MPTCP_V0,
   SUBTYPE_ADD_ADDR,
   SUBTYPE_CAPABLE,
   SUBTYPE_DSS,
@@ -121,7 +122,10 @@ export function sessionInput(subflow: Subflow): void {
  */
 function overtookKeys(subflow: Subflow): bool {
   if (subflow.owner == 0 || ownerOf(subflow).multipath == 0) return false;
-  const expected = (subflow.flags & SUBFLOW_INITIAL) != 0 ? SUBTYPE_CAPABLE : SUBTYPE_JOIN;
+  const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
+  // In version 0 the SYN had the key (RFC 6824 section 3.1).
+  if (initial && ownerOf(subflow).version == MPTCP_V0) return false;
+  const expected = initial ? SUBTYPE_CAPABLE : SUBTYPE_JOIN;
   return (options.mptcp & (1 << SUBTYPE_DSS)) != 0 && (options.mptcp & (1 << expected)) == 0;
 }
 
@@ -166,8 +170,7 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
   }
   if ((present & (1 << SUBTYPE_PRIO)) != 0) {
     count(COUNTER_MPTCP_MPPrioRx);
-    if (options.prioBackup != 0) subflow.flags |= <u8>SUBFLOW_BACKUP_REMOTE;
-    else subflow.flags &= <u8>~SUBFLOW_BACKUP_REMOTE;
+    takePriority(connection, subflow);
   }
   if ((present & (1 << SUBTYPE_ADD_ADDR)) != 0) addressAnnounced(connection);
   if ((present & (1 << SUBTYPE_REMOVE_ADDR)) != 0) addressesRemoved(connection);
@@ -175,7 +178,7 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
     if (failReceived(connection, subflow)) return takeLate(connection, subflow);
     if (subflow.rstDue != 0) return false;
   }
-  if ((present & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 22 && connection.active == 0) {
+  if ((present & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 22 && tellsFirstData(connection)) {
     // RFC 8684 section 3.1: the keys again, with the first data, which begins at subflow sequence number 1.
     const length = options.capableDataLength;
     const checked = options.capableHasChecksum != 0;
@@ -185,13 +188,33 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
   return (present & (1 << SUBTYPE_DSS)) != 0 ? takeDss(connection, subflow) : true;
 }
 
+/** MP_PRIO is for the subflow it came by or, in version 0, for those from an address it names (RFC 6824 section 3.3.8). */
+function takePriority(connection: Connection, subflow: Subflow): void {
+  if (connection.version != MPTCP_V0 || options.prioHasId == 0) {
+    setPriority(subflow);
+    return;
+  }
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (changetype<Subflow>(at).remoteId == options.prioId) setPriority(changetype<Subflow>(at));
+}
+
+function setPriority(subflow: Subflow): void {
+  if (options.prioBackup != 0) subflow.flags |= <u8>SUBFLOW_BACKUP_REMOTE;
+  else subflow.flags &= <u8>~SUBFLOW_BACKUP_REMOTE;
+}
+
+/** The long forms of MP_CAPABLE map data, of the side that connected, in version 1 only. */
+function tellsFirstData(connection: Connection): bool {
+  return connection.active == 0 && connection.version != MPTCP_V0;
+}
+
 /**
  * A segment without any option of Multipath TCP. RFC 8684 section 3.7: before the first mapping was seen, data without one
  * means that a middlebox removes options.
  */
 function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): bool {
-  // The side that connected knows by the first ACK of its data, too.
-  const unanswered = connection.active != 0 && connection.confirmed == 0 && subflow.sndUna != subflow.iss + 1;
+  // Who is not yet sure of the peer knows by the first ACK of its data, too.
+  const unanswered = connection.confirmed == 0 && subflow.sndUna != subflow.iss + 1;
   const untouched =
     connection.rcvNxt == connection.rcvStart &&
     subflow.receiveMapHead == 0 &&

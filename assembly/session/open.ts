@@ -6,7 +6,6 @@ import {
   CONFIG_KEEPALIVE_IDLE,
   CONFIG_KEEPALIVE_INTERVAL,
   CONFIG_LINGER,
-  CONFIG_MPTCP_ENABLED,
   CONFIG_NO_DELAY,
   CONFIG_PACING,
   CONFIG_RECEIVE_BUFFER,
@@ -14,8 +13,8 @@ import {
   CONFIG_SEND_BUFFER,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
   CONFIG_USER_TIMEOUT,
+  CONFIG_VERSION_RETRY,
   CONNECT_FAST_OPEN,
-  CONNECT_PLAIN_TCP,
   CONNECTION_CLOSED,
   CONNECTION_CLOSING,
   CONNECTION_CONNECTING,
@@ -41,15 +40,21 @@ import {
   COUNTER_MPTCP_MPJoinSynRx,
   COUNTER_MPTCP_SimultConnectFallback,
   COUNTER_PASSIVE_OPENS,
+  COUNTER_VERSION_0_ACTIVE,
+  COUNTER_VERSION_0_PASSIVE,
+  COUNTER_VERSION_RETRY,
   ERR_NO_MEMORY,
   EVENT_CONNECTED,
   EVENT_SUBFLOW_ESTABLISHED,
   FALLBACK_BLACKHOLE,
+  FALLBACK_KEY,
   FALLBACK_NOT_ASKED,
   FALLBACK_PEER_SYN,
   FALLBACK_PEER_SYN_ACK,
   FALLBACK_SIMULTANEOUS_OPEN,
+  FALLBACK_SYN_ACK_VERSION,
   FALLBACK_SYN_RETRIES,
+  FALLBACK_SYN_VERSION,
   FALLBACK_THIRD_ACK,
   FALLBACK_TOKEN,
   SUBFLOW_ACTIVE_OPEN,
@@ -61,7 +66,7 @@ import { congestionOpen } from '../congestion/control';
 import { randomU32 } from '../crypto/random';
 import { poolTake } from '../memory/pool';
 import { localIdOf, pathsEstablished } from '../paths/manager';
-import { mayAddSubflow, subflowAttach } from '../paths/subflows';
+import { mayAddSubflow, subflowAttach, subflowDetach } from '../paths/subflows';
 import { config } from '../state/config';
 import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
 import { count } from '../state/counters';
@@ -74,6 +79,7 @@ import {
   JOIN_WAIT_ACK,
   JOIN_WAIT_HMAC,
   ownerOf,
+  RST_PLAIN,
   Subflow,
   SYN_SIMULTANEOUS,
   SYN_UNANSWERED,
@@ -82,21 +88,13 @@ import { resetDue, subflowDestroy } from '../tcp/close';
 import { keepAliveArm } from '../tcp/expire';
 import { fastOpenAccept, fastOpenAnswered, fastOpenAsk, fastOpenSettled } from '../tcp/fast-open';
 import { openActive, openByCookie, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';
+import { freePort } from '../tcp/ports';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { timersArm } from '../tcp/timers';
 import { windowFieldSyn } from '../tcp/window';
 import { loadBe64 } from '../wire/bytes';
 import { joinHmac, keyIdsn, keyToken } from '../wire/keys';
-import {
-  CAPABLE_FLAG_A,
-  CAPABLE_FLAG_B,
-  CAPABLE_FLAG_C,
-  CAPABLE_FLAG_H,
-  JOIN_ACK_HMAC_BYTES,
-  MPTCP_VERSION,
-  SUBTYPE_CAPABLE,
-  SUBTYPE_JOIN,
-} from '../wire/mptcp';
+import { JOIN_ACK_HMAC_BYTES, MPTCP_V0, MPTCP_V1, SUBTYPE_DSS, SUBTYPE_JOIN } from '../wire/mptcp';
 import { options } from '../wire/options';
 import { packet } from '../wire/packet';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
@@ -106,9 +104,25 @@ import { fallBack } from './fallback';
 import { takeData } from './receive';
 import { reinject } from './reinject';
 import { dataAcknowledged, pushLater, synDataAcknowledged } from './send';
-import { tokenAdopt, tokenCreate, tokenFind } from './tokens';
+import { tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
+import {
+  capablePresent,
+  connectVersions,
+  firstVersion,
+  hasVersion1,
+  listenVersions,
+  NO_VERSION,
+  synAckVersion,
+  synVersion,
+  takeCapableFlags,
+  versionLearnt,
+  worthVersion0,
+} from './versions';
 
-/** How connections come into being: MP_CAPABLE and MP_JOIN, both sides (RFC 8684 sections 3.1 and 3.2), and fallback. */
+/**
+ * How connections come into being: MP_CAPABLE and MP_JOIN, both sides (sections 3.1 and 3.2 of RFC 8684 and, for version
+ * 0, of RFC 6824), and fallback.
+ */
 
 /** MP_TCPRST reasons (RFC 8684 section 3.6). */
 const REASON_MPTCP: u8 = 1;
@@ -122,7 +136,7 @@ export function joinRefusal(): u32 {
   return refusal;
 }
 
-/** Begins a connection from a chosen address and port. Returns its handle or an error. */
+/** Begins a connection from an address and port; `portFixed` when the port was asked for. Returns its handle or an error. */
 export function activeOpen(
   link: i32,
   localHi: u64,
@@ -132,23 +146,27 @@ export function activeOpen(
   remoteLo: u64,
   remotePort: u32,
   flags: i32,
+  portFixed: bool,
 ): i32 {
   const created = subflowCreate(link, localHi, localLo, localPort, remoteHi, remoteLo, remotePort);
   if (created == 0) return ERR_NO_MEMORY;
   const subflow = changetype<Subflow>(created);
   subflow.flags = <u8>(SUBFLOW_INITIAL | SUBFLOW_ACTIVE_OPEN);
-  const wanted = config(CONFIG_MPTCP_ENABLED) != 0 && (flags & CONNECT_PLAIN_TCP) == 0;
-  const swallowed = wanted && blackholeKnown(link, remoteHi, remoteLo);
+  const versions = connectVersions(flags);
+  const swallowed = versions != 0 && blackholeKnown(link, remoteHi, remoteLo);
   if (swallowed) count(COUNTER_MPTCP_MPCapableSYNTXDisabled);
-  const multipath = wanted && !swallowed;
-  const connection = createConnection(multipath);
+  const connection = createConnection();
   if (connection === null) {
     subflowDestroy(subflow);
     return ERR_NO_MEMORY;
   }
   connection.active = 1;
   connection.accepted = 1;
-  if (!multipath) connection.fallback = <u8>(swallowed ? FALLBACK_BLACKHOLE : FALLBACK_NOT_ASKED);
+  connection.versions = <u8>versions;
+  connection.portFixed = portFixed ? 1 : 0;
+  if (swallowed) connection.fallback = <u8>FALLBACK_BLACKHOLE;
+  else if (versions == 0) connection.fallback = <u8>FALLBACK_NOT_ASKED;
+  else becomeMultipath(connection, firstVersion(versions, remoteHi, remoteLo, remotePort));
   subflowAttach(connection, subflow);
   if ((flags & CONNECT_FAST_OPEN) != 0) fastOpenAsk(subflow);
   openActive(subflow);
@@ -162,19 +180,21 @@ export function passiveOpen(listener: Listener, link: i32): bool {
   if (created == 0) return false;
   const subflow = changetype<Subflow>(created);
   subflow.flags = <u8>SUBFLOW_INITIAL;
-  const allowed = multipathAllowed(listener);
-  const offered = multipathOffered();
-  if (offered) count(COUNTER_MPTCP_MPCapableSYNRX);
-  const connection = createConnection(allowed && offered);
+  const versions = listenVersions(listener);
+  const version = synVersion(versions);
+  if (capablePresent()) count(COUNTER_MPTCP_MPCapableSYNRX);
+  const connection = createConnection();
   if (connection === null) {
     subflowDestroy(subflow);
     return false;
   }
-  if (connection.multipath != 0) {
-    if ((options.capableFlags & CAPABLE_FLAG_A) != 0) connection.checksum = 1;
-    if ((options.capableFlags & CAPABLE_FLAG_C) != 0) connection.denyJoinInitial = 1;
+  if (version != NO_VERSION) {
+    // RFC 6824 section 3.1: the key comes with the SYN.
+    if (version == MPTCP_V0) connection.remoteKey = options.capableSenderKey;
+    becomeMultipath(connection, version);
+    takeCapableFlags(connection);
   } else {
-    connection.fallback = <u8>(allowed ? FALLBACK_PEER_SYN : FALLBACK_NOT_ASKED);
+    connection.fallback = <u8>passiveReason(versions);
   }
   connection.listener = changetype<usize>(listener);
   listener.pending++;
@@ -200,23 +220,10 @@ function openEarly(connection: Connection, subflow: Subflow): void {
   segment.flags = flags;
 }
 
-/** True when a listener may answer MP_CAPABLE. */
-export function multipathAllowed(listener: Listener): bool {
-  return config(CONFIG_MPTCP_ENABLED) != 0 && (listener.flags & CONNECT_PLAIN_TCP) == 0;
-}
-
-/**
- * True when the SYN in `options` offers Multipath TCP. RFC 8684 section 3.1: a higher version is answered with the highest
- * this side has, one with flag B is ignored.
- */
-export function multipathOffered(): bool {
-  return (
-    (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 &&
-    options.capableLength == 4 &&
-    options.capableVersion >= MPTCP_VERSION &&
-    (options.capableFlags & CAPABLE_FLAG_B) == 0 &&
-    (options.capableFlags & CAPABLE_FLAG_H) != 0
-  );
+/** Why a side that has `versions` answers the SYN in `options` as one of plain TCP. */
+function passiveReason(versions: u32): i32 {
+  if (versions == 0) return FALLBACK_NOT_ASKED;
+  return capablePresent() ? FALLBACK_SYN_VERSION : FALLBACK_PEER_SYN;
 }
 
 /**
@@ -229,22 +236,28 @@ export function cookieOpen(listener: Listener, link: i32, iss: u32): usize {
   if (created == 0) return 0;
   const subflow = changetype<Subflow>(created);
   subflow.flags = <u8>SUBFLOW_INITIAL;
-  const keyed = (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 20;
-  const allowed = multipathAllowed(listener);
-  const connection = createConnection(false);
+  // RFC 6824 section 3.1 has both keys in the third ACK for this very purpose, and RFC 8684 kept them there.
+  const keyed = capablePresent() && options.capableLength >= 20;
+  const versions = listenVersions(listener);
+  const version = options.capableVersion;
+  const allowed = keyed && version <= MPTCP_V1 && (versions & (1 << version)) != 0;
+  const connection = createConnection();
   if (connection === null) {
     subflowDestroy(subflow);
     return 0;
   }
   // Whoever echoes a good cookie was told a key in the same segment; if another connection took it since, plain TCP.
-  const adopted = keyed && allowed && tokenAdopt(connection, options.capableReceiverKey);
-  if (keyed && allowed && !adopted) count(COUNTER_MPTCP_MPFallbackTokenInit);
+  if (allowed) {
+    connection.version = <u8>version;
+    if (version == MPTCP_V0) connection.remoteKey = options.capableSenderKey;
+  }
+  const adopted = allowed && tokenAdopt(connection, options.capableReceiverKey);
+  if (allowed && !adopted) count(COUNTER_MPTCP_MPFallbackTokenInit);
   if (adopted) {
-    becomeMultipath(connection);
-    if ((options.capableFlags & CAPABLE_FLAG_A) != 0) connection.checksum = 1;
-    if ((options.capableFlags & CAPABLE_FLAG_C) != 0) connection.denyJoinInitial = 1;
+    numberFrom(connection);
+    takeCapableFlags(connection);
   } else {
-    connection.fallback = <u8>(!allowed ? FALLBACK_NOT_ASKED : keyed ? FALLBACK_TOKEN : FALLBACK_PEER_SYN);
+    connection.fallback = <u8>cookieReason(versions, keyed, allowed);
   }
   connection.listener = changetype<usize>(listener);
   listener.pending++;
@@ -254,11 +267,18 @@ export function cookieOpen(listener: Listener, link: i32, iss: u32): usize {
   return created;
 }
 
+/** Why the connection of a cookie is plain TCP: `keyed` when the ACK has keys, `allowed` when in a version to be had. */
+function cookieReason(versions: u32, keyed: bool, allowed: bool): i32 {
+  if (versions == 0) return FALLBACK_NOT_ASKED;
+  if (!keyed) return FALLBACK_PEER_SYN;
+  return allowed ? FALLBACK_TOKEN : FALLBACK_THIRD_ACK;
+}
+
 /** Takes a SYN with MP_JOIN. Returns false when it is to be answered with RST; joinRefusal() tells the reason. */
 export function passiveJoin(link: i32): bool {
   count(COUNTER_MPTCP_MPJoinSynRx);
   const found = tokenFind(options.joinToken);
-  refusal = REASON_MPTCP;
+  refusal = hasVersion1() ? REASON_MPTCP : 0;
   if (found == 0) {
     count(COUNTER_MPTCP_MPJoinNoTokenFound);
     return false;
@@ -268,7 +288,7 @@ export function passiveJoin(link: i32): bool {
     count(COUNTER_MPTCP_MPJoinNoTokenFound);
     return false;
   }
-  refusal = REASON_RESOURCES;
+  refusal = connection.version != MPTCP_V0 ? REASON_RESOURCES : 0;
   if (!mayAddSubflow(connection)) {
     count(COUNTER_MPTCP_MPJoinRejected);
     return false;
@@ -303,8 +323,8 @@ export function handshakeDone(subflow: Subflow): bool {
     dataAcknowledged(connection, connection.sndUna, subflow.sndWindow);
     return true;
   }
-  if (connection.active != 0) activeDone(connection, subflow);
-  else passiveDone(connection);
+  if (connection.active == 0) passiveDone(connection);
+  else if (!activeDone(connection, subflow)) return false;
   begin(connection, subflow);
   if ((subflow.fastOpen & FAST_OPEN_TRIED) != 0) fastOpenDone(connection, subflow);
   return true;
@@ -320,7 +340,10 @@ export function joinConfirmed(connection: Connection, subflow: Subflow): void {
   carryData(connection, subflow);
 }
 
-/** The peer has shown that it has both keys: from now on paths can be added (RFC 8684 section 3.1). */
+/**
+ * From now on paths can be added: the peer has shown that it has both keys (RFC 8684 section 3.1), or, in version 0, that
+ * its DSS options get here (RFC 6824 section 3.1).
+ */
 export function connectionConfirmed(connection: Connection): void {
   if (connection.confirmed != 0) return;
   connection.confirmed = 1;
@@ -343,7 +366,7 @@ function createFromSyn(link: i32): usize {
   return subflowCreate(link, packet.dstHi, packet.dstLo, segment.dstPort, packet.srcHi, packet.srcLo, segment.srcPort);
 }
 
-function createConnection(multipath: bool): Connection | null {
+function createConnection(): Connection | null {
   const taken = poolTake(connectionPool);
   if (taken == 0) return null;
   const connection = changetype<Connection>(taken);
@@ -362,55 +385,99 @@ function createConnection(multipath: bool): Connection | null {
   connection.sendBuffer = <u32>config(CONFIG_SEND_BUFFER);
   connection.receiveBuffer = <u32>config(CONFIG_RECEIVE_BUFFER);
   connectionTimer(connection).kind = CONNECTION_TIMER;
-  if (multipath) {
-    tokenCreate(connection);
-    becomeMultipath(connection);
-  }
   return connection;
 }
 
-/** A new connection that has its key is one of Multipath TCP. */
-function becomeMultipath(connection: Connection): void {
-  connection.multipath = 1;
-  connection.version = <u8>MPTCP_VERSION;
-  connection.checksum = <u8>config(CONFIG_CHECKSUM_ENABLED);
-  // The IDSN stands for the SYN; data begins behind it (RFC 8684 section 3.1).
-  const first = keyIdsn(connection.localKey) + 1;
-  connection.sndUna = first;
-  connection.sndNxt = first;
-  connection.sndEnd = first;
-  connection.sndWindowEnd = first;
+/** A new connection is one of Multipath TCP: it gets its key. */
+function becomeMultipath(connection: Connection, version: u32): void {
+  connection.version = <u8>version;
+  tokenCreate(connection);
+  numberFrom(connection);
 }
 
-function activeDone(connection: Connection, subflow: Subflow): void {
-  if (connection.multipath == 0) return;
-  const agreed =
-    subflow.synPlain == 0 &&
-    (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 &&
-    options.capableLength == 12 &&
-    options.capableVersion == MPTCP_VERSION &&
-    (options.capableFlags & CAPABLE_FLAG_H) != 0 &&
-    (options.capableFlags & CAPABLE_FLAG_B) == 0;
-  if (!agreed) {
-    if (subflow.synPlain == SYN_UNANSWERED) {
-      blackholeFound(subflow);
-      fallBack(connection, FALLBACK_SYN_RETRIES);
-    } else if (subflow.synPlain == SYN_SIMULTANEOUS) {
-      count(COUNTER_MPTCP_SimultConnectFallback);
-      fallBack(connection, FALLBACK_SIMULTANEOUS_OPEN);
-    } else {
-      count(COUNTER_MPTCP_MPCapableFallbackSYNACK);
-      fallBack(connection, FALLBACK_PEER_SYN_ACK);
-    }
-    return;
+/** A connection that has its key begins to count from the number this gives. What was written before counts from 0. */
+function numberFrom(connection: Connection): void {
+  connection.multipath = 1;
+  connection.checksum = <u8>config(CONFIG_CHECKSUM_ENABLED);
+  // The IDSN stands for the SYN; data begins behind it (RFC 8684 section 3.1).
+  const shift = keyIdsn(connection.version, connection.localKey) + 1 - connection.sndUna;
+  connection.sndUna += shift;
+  connection.sndNxt += shift;
+  connection.sndEnd += shift;
+  connection.sndWindowEnd = connection.sndUna;
+}
+
+/** The SYN/ACK is there. Returns false when the connection goes on with another subflow. */
+function activeDone(connection: Connection, subflow: Subflow): bool {
+  if (connection.multipath == 0) return true;
+  if (subflow.synPlain == SYN_UNANSWERED) {
+    blackholeFound(subflow);
+    fallBack(connection, FALLBACK_SYN_RETRIES);
+    return true;
+  }
+  if (subflow.synPlain == SYN_SIMULTANEOUS) {
+    count(COUNTER_MPTCP_SimultConnectFallback);
+    fallBack(connection, FALLBACK_SIMULTANEOUS_OPEN);
+    return true;
+  }
+  const version = synAckVersion(connection.versions, connection.version);
+  const again = version == NO_VERSION && worthVersion0(connection, subflow) && askVersion0(connection, subflow);
+  versionLearnt(connection, subflow, version, again);
+  if (again) return false;
+  if (version == NO_VERSION) {
+    count(COUNTER_MPTCP_MPCapableFallbackSYNACK);
+    fallBack(connection, capablePresent() ? FALLBACK_SYN_ACK_VERSION : FALLBACK_PEER_SYN_ACK);
+    return true;
   }
   blackholePassed(subflow);
   count(COUNTER_MPTCP_MPCapableSYNACKRX);
+  if (<u32>version != connection.version) keyAnew(connection, version);
   connection.remoteKey = options.capableSenderKey;
-  if ((options.capableFlags & CAPABLE_FLAG_A) != 0) connection.checksum = 1;
-  if ((options.capableFlags & CAPABLE_FLAG_C) != 0) connection.denyJoinInitial = 1;
+  if (connection.remoteKey == connection.localKey) {
+    fallBack(connection, FALLBACK_KEY);
+    return true;
+  }
+  takeCapableFlags(connection);
+  if (version == MPTCP_V0) count(COUNTER_VERSION_0_ACTIVE);
   subflow.thirdAckDue = 1;
   ackNow(subflow);
+  return true;
+}
+
+/** Gives a connection that has told its key to nobody one of another version. */
+function keyAnew(connection: Connection, version: u32): void {
+  tokenRemove(connection);
+  becomeMultipath(connection, version);
+}
+
+/**
+ * RFC 8684 section 3.1: an initiator that got no MP_CAPABLE may find out whether the peer has version 0. Its SYN/ACK is
+ * answered with RST, and a SYN of version 0 goes out from another port. Returns false when that cannot be.
+ */
+function askVersion0(connection: Connection, before: Subflow): bool {
+  if (config(CONFIG_VERSION_RETRY) == 0 || connection.portFixed != 0) return false;
+  const port = freePort(before.localHi, before.localLo, before.remoteHi, before.remoteLo, before.remotePort);
+  if (port == 0) return false;
+  const created = subflowCreate(
+    before.link,
+    before.localHi,
+    before.localLo,
+    port,
+    before.remoteHi,
+    before.remoteLo,
+    before.remotePort,
+  );
+  if (created == 0) return false;
+  const subflow = changetype<Subflow>(created);
+  subflow.flags = before.flags;
+  subflowDetach(connection, before);
+  resetDue(before, RST_PLAIN);
+  connection.nextSubflowId = 0;
+  subflowAttach(connection, subflow);
+  keyAnew(connection, MPTCP_V0);
+  openActive(subflow);
+  count(COUNTER_VERSION_RETRY);
+  return true;
 }
 
 function fastOpenDone(connection: Connection, subflow: Subflow): void {
@@ -424,25 +491,37 @@ function fastOpenDone(connection: Connection, subflow: Subflow): void {
 function passiveDone(connection: Connection): void {
   count(COUNTER_PASSIVE_OPENS);
   if (connection.multipath == 0) return;
-  const agreed =
-    (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 &&
-    options.capableLength >= 20 &&
-    options.capableReceiverKey == connection.localKey;
-  if (!agreed) {
+  if (!keysAgree(connection)) {
     count(COUNTER_MPTCP_MPCapableFallbackACK);
     fallBack(connection, FALLBACK_THIRD_ACK);
     return;
   }
-  count(COUNTER_MPTCP_MPCapableACKRX);
-  connection.remoteKey = options.capableSenderKey;
+  if (capablePresent()) {
+    count(COUNTER_MPTCP_MPCapableACKRX);
+    connection.remoteKey = options.capableSenderKey;
+  }
+  if (connection.remoteKey == connection.localKey) {
+    fallBack(connection, FALLBACK_KEY);
+    return;
+  }
+  if (connection.version == MPTCP_V0) count(COUNTER_VERSION_0_PASSIVE);
+}
+
+/** True when the segment that ends the handshake tells that the peer has both keys. */
+function keysAgree(connection: Connection): bool {
+  // RFC 6824 section 3.1: the SYN had the key. Data with its mapping, in place of a lost third ACK, shows as much.
+  if (!capablePresent()) return connection.version == MPTCP_V0 && (options.mptcp & (1 << SUBTYPE_DSS)) != 0;
+  if (options.capableLength < 20 || options.capableVersion != connection.version) return false;
+  if (options.capableReceiverKey != connection.localKey) return false;
+  return connection.version != MPTCP_V0 || options.capableSenderKey == connection.remoteKey;
 }
 
 /** The connection's first subflow works: numbers, windows and the application's event. */
 function begin(connection: Connection, subflow: Subflow): void {
   const announced = connection.rcvWindowEnd - connection.rcvNxt;
   if (connection.multipath != 0) {
-    connection.remoteToken = keyToken(connection.remoteKey);
-    connection.rcvStart = keyIdsn(connection.remoteKey) + 1;
+    connection.remoteToken = keyToken(connection.version, connection.remoteKey);
+    connection.rcvStart = keyIdsn(connection.version, connection.remoteKey) + 1;
     reserveDss(subflow);
   }
   connection.rcvPlainBase = connection.rcvStart;
@@ -458,7 +537,8 @@ function begin(connection: Connection, subflow: Subflow): void {
     eventRaise(connection, EVENT_CONNECTED);
   } else {
     joinAcceptQueue(connection);
-    if (connection.multipath != 0) connectionConfirmed(connection);
+    // RFC 6824 section 3.1: no subflow more before a DSS option came.
+    if (connection.multipath != 0 && connection.version != MPTCP_V0) connectionConfirmed(connection);
   }
   eventNotice(connection, EVENT_SUBFLOW_ESTABLISHED, 0, subflow.id);
   pushLater(connection);
@@ -466,6 +546,7 @@ function begin(connection: Connection, subflow: Subflow): void {
 
 function joinDone(connection: Connection, subflow: Subflow): bool {
   const present = (options.mptcp & (1 << SUBTYPE_JOIN)) != 0;
+  const version = connection.version;
   if (subflow.join == JOIN_WAIT_ACK) {
     if (!present || options.joinLength != 16) {
       resetDue(subflow, REASON_MPTCP);
@@ -478,7 +559,7 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
       subflow.flags |= <u8>SUBFLOW_BACKUP_REMOTE;
     }
     subflow.remoteId = <u8>options.joinAddressId;
-    joinHmac(connection.remoteKey, connection.localKey, subflow.remoteNonce, subflow.localNonce, digest);
+    joinHmac(version, connection.remoteKey, connection.localKey, subflow.remoteNonce, subflow.localNonce, digest);
     // One comparison of 64 bits: how long it takes tells a guess nothing.
     if (loadBe64(digest) != options.joinHmac64) {
       count(COUNTER_MPTCP_MPJoinSynAckHMacFailure);
@@ -494,7 +575,7 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
     resetDue(subflow, REASON_MPTCP);
     return false;
   }
-  joinHmac(connection.remoteKey, connection.localKey, subflow.remoteNonce, subflow.localNonce, digest);
+  joinHmac(version, connection.remoteKey, connection.localKey, subflow.remoteNonce, subflow.localNonce, digest);
   // In constant time, so that a guess learns nothing from how long it took.
   let differences: u32 = 0;
   for (let i: u32 = 0; i < JOIN_ACK_HMAC_BYTES; i++)

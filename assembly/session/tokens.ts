@@ -4,7 +4,10 @@ import { Connection } from '../state/connection';
 import { isOwn } from '../state/shard';
 import { keyToken } from '../wire/keys';
 
-/** Finds the connection of a token (RFC 8684 section 3.2), in a table of chains; tokens are hashes already. */
+/**
+ * Finds the connection of a token (RFC 8684 and RFC 6824 section 3.2), in a table of chains; tokens are hashes already.
+ * A token does not tell of which version it is: no two connections have the same, whatever their versions.
+ */
 
 let buckets: usize = 0;
 let mask: u32 = 0;
@@ -19,29 +22,32 @@ export function tokensOpen(bytes: usize): void {
 
 /** Gives a connection a key whose token no other connection has (RFC 8684 section 3.1), and enters the token. */
 export function tokenCreate(connection: Connection): void {
-  connection.localKey = tokenSpare();
-  connection.localToken = keyToken(connection.localKey);
+  connection.localKey = tokenSpare(connection.version, connection.remoteKey);
+  connection.localToken = keyToken(connection.version, connection.localKey);
   enter(connection);
 }
 
-/** A key that no connection has now, for one that is not kept (RFC 4987 section 3.6). */
-export function tokenSpare(): u64 {
+/**
+ * A key that no connection has now, nor the peer, whose key is `remoteKey`, for one that is not kept (RFC 4987 section
+ * 3.6). With two keys alike, the HMAC of one side would do for the other.
+ */
+export function tokenSpare(version: u32, remoteKey: u64): u64 {
   let key = randomU64();
-  while (!isFree(key)) key = randomU64();
+  while (key == remoteKey || !isFree(version, key)) key = randomU64();
   return key;
 }
 
 /** Gives a connection the key it told its peer earlier. Returns false when another connection has its token by now. */
 export function tokenAdopt(connection: Connection, key: u64): bool {
-  if (!isFree(key)) return false;
+  if (!isFree(connection.version, key)) return false;
   connection.localKey = key;
-  connection.localToken = keyToken(key);
+  connection.localToken = keyToken(connection.version, key);
   enter(connection);
   return true;
 }
 
-function isFree(key: u64): bool {
-  const token = keyToken(key);
+function isFree(version: u32, key: u64): bool {
+  const token = keyToken(version, key);
   return key != 0 && token != 0 && isOwn(token) && tokenFind(token) == 0;
 }
 

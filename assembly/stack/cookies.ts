@@ -12,8 +12,9 @@ import {
   ERR_NO_MEMORY,
 } from '../abi';
 import { sessionInput } from '../session/input';
-import { cookieOpen, multipathAllowed, multipathOffered } from '../session/open';
+import { cookieOpen } from '../session/open';
 import { tokenSpare } from '../session/tokens';
+import { listenVersions, NO_VERSION, synVersion } from '../session/versions';
 import { config } from '../state/config';
 import { count } from '../state/counters';
 import { isMapped, Link } from '../state/link';
@@ -24,7 +25,7 @@ import { windowShift } from '../tcp/handshake';
 import { timestampForSyn } from '../tcp/identity';
 import { storeBe16 } from '../wire/bytes';
 import { checksumFold, sumBytes, sumPseudoHeader } from '../wire/checksum';
-import { CAPABLE_FLAG_A, CAPABLE_FLAG_C, CAPABLE_FLAG_H, writeCapableSynAck } from '../wire/mptcp';
+import { CAPABLE_FLAG_A, CAPABLE_FLAG_C, CAPABLE_FLAG_H, MPTCP_V0, writeCapableSynAck } from '../wire/mptcp';
 import {
   OPTION_SACK_PERMITTED,
   OPTION_WINDOW_SCALE,
@@ -120,9 +121,11 @@ function cookieSynOptions(p: usize, mss: u32, listener: Listener): u32 {
     at += writeTimestamps(p + at, cookieStamp(timestampForSyn(), bits), options.tsVal);
     if ((options.present & OPTION_WINDOW_SCALE) != 0) at += writeWindowScale(p + at, windowShift());
   }
-  if (!multipathAllowed(listener) || !multipathOffered()) return at;
+  const version = synVersion(listenVersions(listener));
+  if (version == NO_VERSION) return at;
   let flags = CAPABLE_FLAG_H;
   if (config(CONFIG_CHECKSUM_ENABLED) != 0 || (options.capableFlags & CAPABLE_FLAG_A) != 0) flags |= CAPABLE_FLAG_A;
-  if (config(CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT) == 0) flags |= CAPABLE_FLAG_C;
-  return at + writeCapableSynAck(p + at, flags, tokenSpare());
+  if (version != MPTCP_V0 && config(CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT) == 0) flags |= CAPABLE_FLAG_C;
+  // Of version 1 the SYN has no key, and the field is 0.
+  return at + writeCapableSynAck(p + at, version, flags, tokenSpare(version, options.capableSenderKey));
 }

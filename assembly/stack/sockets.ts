@@ -13,6 +13,8 @@ import {
   CONFIG_USER_TIMEOUT,
   CONNECT_FAST_OPEN,
   CONNECT_PLAIN_TCP,
+  CONNECT_VERSION_0,
+  CONNECT_VERSION_1,
   CONNECTION_CLOSED,
   ERR_ABORTED,
   ERR_ADDRESS_IN_USE,
@@ -49,7 +51,7 @@ import { windowUpdateDue } from '../tcp/window';
 
 /** What applications do with listeners and connections, by handle. */
 
-const CONNECT_FLAGS: i32 = CONNECT_PLAIN_TCP | CONNECT_FAST_OPEN;
+const CONNECT_FLAGS: i32 = CONNECT_PLAIN_TCP | CONNECT_FAST_OPEN | CONNECT_VERSION_0 | CONNECT_VERSION_1;
 let scratch: usize = 0;
 let resultAddress: u32 = 0;
 let resultLength: u32 = 0;
@@ -127,7 +129,7 @@ export function connect(
   if (localPort < 0 || localPort > 65535 || remotePort < 1 || remotePort > 65535) return ERR_INVALID;
   if ((flags & ~CONNECT_FLAGS) != 0 || (remoteHi == 0 && remoteLo == 0)) return ERR_INVALID;
   // What a peer without Multipath TCP took of the SYN would have no data sequence numbers at one that has it.
-  if ((flags & CONNECT_FLAGS) == CONNECT_FAST_OPEN) return ERR_INVALID;
+  if ((flags & CONNECT_FAST_OPEN) != 0 && (flags & CONNECT_PLAIN_TCP) == 0) return ERR_INVALID;
   let link: i32;
   if (localHi == 0 && localLo == 0) {
     link = linkToDestination(remoteHi, remoteLo);
@@ -145,7 +147,7 @@ export function connect(
   if (port == 0) port = freePort(localHi, localLo, remoteHi, remoteLo, <u32>remotePort);
   if (port == 0) return ERR_ADDRESS_IN_USE;
   if (flowFind(localHi, localLo, port, remoteHi, remoteLo, <u32>remotePort) != 0) return ERR_ADDRESS_IN_USE;
-  return activeOpen(link, localHi, localLo, port, remoteHi, remoteLo, <u32>remotePort, flags);
+  return activeOpen(link, localHi, localLo, port, remoteHi, remoteLo, <u32>remotePort, flags, localPort != 0);
 }
 
 export function reserve(handle: i32, limit: i32): i32 {

@@ -22,6 +22,7 @@ import { buffersOpen } from '../session/buffer';
 import { expireConnection, expireSubflow } from '../session/expire';
 import { sendersOpen } from '../session/send';
 import { tokensOpen } from '../session/tokens';
+import { versionsOpen } from '../session/versions';
 import { clockSet, now } from '../state/clock';
 import { configOpen } from '../state/config';
 import { connectionPool, connectionsOpen, remoteAddressPool, timerConnection } from '../state/connection';
@@ -85,6 +86,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   mtuCacheOpen();
   blackholesOpen();
   fastOpenOpen();
+  versionsOpen();
   portsOpen();
   tokensOpen(bytes);
   const directory = <u32>(bytes / <usize>PAGE_BYTES);

@@ -49,6 +49,10 @@ export class Connection {
   accepted: u8;
   /** 1 while in the accept queue of its listener. */
   acceptQueued: u8;
+  /** VERSION_BIT_ bits: the versions of Multipath TCP it may have, see session/versions.ts. */
+  versions: u8;
+  /** 1 when the application chose the local port of the first subflow. */
+  portFixed: u8;
 
   subflows: usize;
   subflowCount: u32;

@@ -36,7 +36,9 @@ import {
   DSS_M,
   DSS_m,
   dssLength,
+  MPTCP_V0,
   writeAddAddr,
+  writeAddAddrV0,
   writeCapableAck,
   writeCapableData,
   writeCapableSyn,
@@ -74,7 +76,8 @@ function timestamps(p: usize, subflow: Subflow): u32 {
 function capableFlags(connection: Connection): u32 {
   let flags = CAPABLE_FLAG_H;
   if (connection.checksum != 0) flags |= CAPABLE_FLAG_A;
-  if (config(CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT) == 0) flags |= CAPABLE_FLAG_C;
+  // RFC 6824 section 3.1 has that bit for algorithms.
+  if (connection.version != MPTCP_V0 && config(CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT) == 0) flags |= CAPABLE_FLAG_C;
   return flags;
 }
 
@@ -96,16 +99,23 @@ export function synOptions(p: usize, subflow: Subflow, connection: Connection): 
   if ((subflow.flags & SUBFLOW_INITIAL) != 0) {
     if (first) {
       count(COUNTER_MPTCP_MPCapableSYNTX);
-      return at + writeCapableSyn(p + at, capableFlags(connection));
+      return at + writeCapableSyn(p + at, connection.version, capableFlags(connection), connection.localKey);
     }
-    return at + writeCapableSynAck(p + at, capableFlags(connection), connection.localKey);
+    return at + writeCapableSynAck(p + at, connection.version, capableFlags(connection), connection.localKey);
   }
   const backup = (subflow.flags & SUBFLOW_BACKUP_LOCAL) != 0;
   if (first) {
     count(COUNTER_MPTCP_MPJoinSynTx);
     return at + writeJoinSyn(p + at, backup, subflow.localId, connection.remoteToken, subflow.localNonce);
   }
-  joinHmac(connection.localKey, connection.remoteKey, subflow.localNonce, subflow.remoteNonce, digest);
+  joinHmac(
+    connection.version,
+    connection.localKey,
+    connection.remoteKey,
+    subflow.localNonce,
+    subflow.remoteNonce,
+    digest,
+  );
   // Leftmost 64 bits.
   return at + writeJoinSynAck(p + at, backup, subflow.localId, loadBe64(digest), subflow.localNonce);
 }
@@ -113,10 +123,16 @@ export function synOptions(p: usize, subflow: Subflow, connection: Connection): 
 /** The third ACK of a handshake of Multipath TCP: keys, or the full HMAC. */
 export function thirdAckOptions(p: usize, subflow: Subflow, connection: Connection): u32 {
   const at = subflow.timestamps != 0 ? timestamps(p, subflow) : 0;
+  const version = connection.version;
   if ((subflow.flags & SUBFLOW_INITIAL) != 0)
-    return at + writeCapableAck(p + at, capableFlags(connection), connection.localKey, connection.remoteKey);
-  joinHmac(connection.localKey, connection.remoteKey, subflow.localNonce, subflow.remoteNonce, digest);
+    return at + writeCapableAck(p + at, version, capableFlags(connection), connection.localKey, connection.remoteKey);
+  joinHmac(version, connection.localKey, connection.remoteKey, subflow.localNonce, subflow.remoteNonce, digest);
   return at + writeJoinAck(p + at, digest);
+}
+
+/** True while the first data has the keys in the place of a DSS option. RFC 6824 section 3.1 has the third ACK for them. */
+function repeatsKeys(connection: Connection): bool {
+  return connection.confirmed == 0 && connection.active != 0 && connection.version != MPTCP_V0;
 }
 
 /** A segment with bytes of a map. */
@@ -124,7 +140,7 @@ export function dataOptions(p: usize, subflow: Subflow, connection: Connection, 
   let at = subflow.timestamps != 0 ? timestamps(p, subflow) : 0;
   if (connection.multipath == 0) return connection.infiniteDue == 0 ? at : at + infiniteOption(p + at, connection, seq);
   const hasChecksum = connection.checksum != 0;
-  if (connection.active != 0 && connection.confirmed == 0 && seq == subflow.iss + 1 && map.seq == seq) {
+  if (repeatsKeys(connection) && seq == subflow.iss + 1 && map.seq == seq) {
     // RFC 8684 section 3.1: the first data carries the keys again until the peer has shown that it has them.
     return (
       at +
@@ -224,13 +240,14 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
   return at;
 }
 
-/** RST with its reason, or MP_FASTCLOSE (RFC 8684 sections 3.5 to 3.7). */
+/** RST with its reason, or MP_FASTCLOSE (RFC 8684 sections 3.5 to 3.7). Version 0 has no MP_TCPRST. */
 export function resetOptions(p: usize, subflow: Subflow, connection: Connection | null): u32 {
   if (connection === null || connection.multipath == 0 || subflow.rstReason == RST_PLAIN) return 0;
   if (subflow.rstReason == RST_FASTCLOSE) {
     count(COUNTER_MPTCP_MPFastcloseTx);
-    count(COUNTER_MPTCP_MPRstTx);
     const at = writeFastclose(p, connection.remoteKey);
+    if (connection.version == MPTCP_V0) return at;
+    count(COUNTER_MPTCP_MPRstTx);
     return at + writeReset(p + at, 0, 0);
   }
   let at: u32 = 0;
@@ -238,6 +255,7 @@ export function resetOptions(p: usize, subflow: Subflow, connection: Connection 
     count(COUNTER_MPTCP_MPFailTx);
     at += writeFail(p, subflow.failDsn);
   }
+  if (connection.version == MPTCP_V0) return at;
   count(COUNTER_MPTCP_MPRstTx);
   return at + writeReset(p + at, 0, subflow.rstReason);
 }
@@ -273,6 +291,13 @@ function signalOptions(p: usize, subflow: Subflow, connection: Connection): u32 
     connection.announceDue &= ~(1 << index);
     const endpoint = endpointAt(index);
     if (endpoint.id == 0) return 0;
+    connection.announced |= 1 << index;
+    count(COUNTER_MPTCP_AddAddrTx);
+    if (connection.version == MPTCP_V0) {
+      // RFC 6824 section 3.4.1: nobody will echo it, so once has to do.
+      connection.announceEchoed |= 1 << index;
+      return withTimestamps(p, writeAddAddrV0(p, endpoint.id, endpoint.hi, endpoint.lo, endpoint.port), subflow);
+    }
     const hmac = addAddressHmac(
       connection.localKey,
       connection.remoteKey,
@@ -281,8 +306,6 @@ function signalOptions(p: usize, subflow: Subflow, connection: Connection): u32 
       endpoint.lo,
       endpoint.port,
     );
-    connection.announced |= 1 << index;
-    count(COUNTER_MPTCP_AddAddrTx);
     const length = writeAddAddr(p, false, endpoint.id, endpoint.hi, endpoint.lo, endpoint.port, hmac);
     return withTimestamps(p, length, subflow);
   }

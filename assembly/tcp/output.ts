@@ -31,6 +31,7 @@ import {
   Subflow,
   subflowRanges,
 } from '../state/subflow';
+import { MPTCP_V0 } from '../wire/mptcp';
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_PSH, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
 import { finTransmitted } from './close';
 import { ECT_0, ecnDataFlags, ecnFlags, ecnSynFlags } from './ecn';
@@ -136,7 +137,7 @@ function nextAction(subflow: Subflow): i32 {
       if (flight == 0 || flight + least <= subflow.cwnd || subflow.resendDue != 0) return OUT_RETRANSMIT;
     } else if (subflow.mapNext != 0) {
       allowed = sendable(subflow);
-      if (allowed > 0) return OUT_DATA;
+      if (allowed > 0) return subflow.thirdAckDue != 0 && keysFirst(subflow) ? OUT_ACK : OUT_DATA;
     } else if (subflow.finWanted != 0 && subflow.finSent == 0 && subflow.sndNxt == subflow.seqEnd) {
       if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) return OUT_FIN;
     }
@@ -145,6 +146,11 @@ function nextAction(subflow: Subflow): i32 {
     if (subflow.probeDue != 0) return OUT_PROBE;
   }
   return subflow.ackDue == ACK_NOW ? OUT_ACK : OUT_NONE;
+}
+
+/** True when the third ACK has to leave before data: in version 0 no data can carry its keys (RFC 6824 section 3.1). */
+function keysFirst(subflow: Subflow): bool {
+  return ownerOf(subflow).version == MPTCP_V0 && subflow.ackDue == ACK_NOW;
 }
 
 /** The tail loss probe that is due (RFC 8985 section 7.3). What it was to carry may be gone meanwhile. */
@@ -296,7 +302,8 @@ function emitData(
   );
   // SACK blocks, DATA_FIN and address signals need a segment of their own.
   const multipath = connection.multipath != 0;
-  if (multipath && connection.confirmed == 0 && seq == subflow.iss + 1) subflow.thirdAckDue = 0;
+  if (multipath && connection.confirmed == 0 && seq == subflow.iss + 1 && connection.version != MPTCP_V0)
+    subflow.thirdAckDue = 0;
   const more =
     subflow.failDue != 0 ||
     (multipath && (subflow.thirdAckDue != 0 || connection.dataFinDue != 0 || signalDue(connection)));

@@ -16,7 +16,7 @@ import { Subflow, subflowPool } from '../state/subflow';
 import { flowFind, flowInsert, flowRemove } from '../tcp/flows';
 import { checksumFold, sumBytes } from '../wire/checksum';
 import { joinHmac, keyToken } from '../wire/keys';
-import { writeDss } from '../wire/mptcp';
+import { MPTCP_V1, writeDss } from '../wire/mptcp';
 import { options, parseOptions } from '../wire/options';
 
 /** Room for what a bench writes and reads, bytes. */
@@ -83,14 +83,14 @@ export function checksumLoop(length: u32, times: u32): u32 {
 
 export function tokenLoop(times: u32): u32 {
   let seen: u32 = 0;
-  for (let i: u32 = 0; i < times; i++) seen += keyToken(((<u64>seen) << 32) | i);
+  for (let i: u32 = 0; i < times; i++) seen += keyToken(MPTCP_V1, ((<u64>seen) << 32) | i);
   return seen;
 }
 
 export function hmacLoop(times: u32): u32 {
   let seen: u32 = 0;
   for (let i: u32 = 0; i < times; i++) {
-    joinHmac(((<u64>0x01234567) << 32) | 0x89abcdef, ((<u64>0xfedcba98) << 32) | 0x76543210, seen, i, area);
+    joinHmac(MPTCP_V1, ((<u64>0x01234567) << 32) | 0x89abcdef, ((<u64>0xfedcba98) << 32) | 0x76543210, seen, i, area);
     seen = load<u32>(area);
   }
   return seen;

@@ -3,8 +3,9 @@ import { Options, options } from '../wire/options';
 import { Packet, packet } from '../wire/packet';
 import { Segment, segment } from '../wire/segment';
 
-export { hmacSha256 } from '../crypto/hmac';
+export { hmacSha1, hmacSha256 } from '../crypto/hmac';
 export { chacha20Block, randomSeed, randomU32, randomU64 } from '../crypto/random';
+export { sha1 } from '../crypto/sha1';
 export { sha256 } from '../crypto/sha256';
 export { sipHash } from '../crypto/siphash';
 export {
@@ -22,6 +23,7 @@ export { addAddressHmac, joinHmac, keyIdsn, keyToken } from '../wire/keys';
 export {
   dssLength,
   writeAddAddr,
+  writeAddAddrV0,
   writeCapableAck,
   writeCapableData,
   writeCapableSyn,

@@ -1,5 +1,5 @@
 /*
- * The Multipath TCP option (RFC 8684 section 3), TCP option kind 30:
+ * The Multipath TCP option (RFC 8684 section 3; RFC 6824 section 3 for version 0), TCP option kind 30:
  *
  *   +--------+--------+--------+--------+----
  *   |   30   | length |sub|low |  last  | ...
@@ -52,8 +52,9 @@ const KIND_MPTCP: u32 = 30;
 const NOP: u8 = 1;
 const NOP_NOP: u32 = 0x0101;
 
-/** The version written into MP_CAPABLE. */
-export const MPTCP_VERSION: u32 = 1;
+/** The versions there are: that of RFC 6824 and that of RFC 8684. */
+export const MPTCP_V0: u32 = 0;
+export const MPTCP_V1: u32 = 1;
 
 /** Bytes of the HMAC in the MP_JOIN of an ACK (RFC 8684 section 3.2): the leftmost 160 bits. */
 export const JOIN_ACK_HMAC_BYTES: u32 = 20;
@@ -103,7 +104,10 @@ export function parseMptcpOption(p: usize, length: u32): void {
   if (good) options.mptcp |= bit;
 }
 
-/** RFC 8684 section 3.1, figure 4: how many fields follow depends on the place in the handshake. */
+/**
+ * RFC 8684 section 3.1, figure 4, and RFC 6824 section 3.1, figure 4: how many fields follow depends on the place in the
+ * handshake, and on the version, which the reader has to compare.
+ */
 function parseCapable(p: usize, length: u32): bool {
   if (length != 4 && length != 12 && length != 20 && length != 22 && length != 24) return false;
   options.capableVersion = load<u8>(p + 2) & 15;
@@ -179,15 +183,20 @@ function dssFieldBytes(flags: u32): u32 {
 }
 
 /**
- * RFC 8684 section 3.4.1, figure 12: an announcement ends with 8 bytes of HMAC, an echo has none. An IPv6 address that
- * is v4-mapped comes out as the IPv4 address; its HMAC, over 16 bytes, then does not match.
+ * RFC 8684 section 3.4.1, figure 12: an announcement ends with 8 bytes of HMAC, an echo has none. RFC 6824 section 3.4.1,
+ * figure 12: the low bits say 4 or 6, and there is neither HMAC nor echo. By its length an option is one or the other;
+ * which of them counts is for the connection to say. An IPv6 address that is v4-mapped comes out as the IPv4 address; its
+ * HMAC, over 16 bytes, then does not match.
  */
 function parseAddAddr(p: usize, length: u32): bool {
   // The shortest form of each is 8 bytes; anything that is left must be one of the four without the HMAC.
   if (length < 8) return false;
-  const echo = (load<u8>(p + 2) & 1) != 0;
-  const plain = echo ? length : length - 8;
+  const low: u32 = load<u8>(p + 2) & 15;
+  const echo = (low & 1) != 0;
+  const v0 = !echo && (length <= 10 ? low == 4 : length >= 20 && length <= 22 && low == 6);
+  const plain = echo || v0 ? length : length - 8;
   if (plain != 8 && plain != 10 && plain != 20 && plain != 22) return false;
+  options.addVersion = v0 ? MPTCP_V0 : MPTCP_V1;
   options.addEcho = echo ? 1 : 0;
   options.addId = load<u8>(p + 3);
   if (plain < 20) {
@@ -198,8 +207,8 @@ function parseAddAddr(p: usize, length: u32): bool {
     options.addLo = loadBe64(p + 12);
   }
   options.addPort = plain == 10 || plain == 22 ? loadBe16(p + plain - 2) : 0;
-  options.addHasHmac = echo ? 0 : 1;
-  options.addHmac = echo ? 0 : loadBe64(p + plain);
+  options.addHasHmac = plain == length ? 0 : 1;
+  options.addHmac = plain == length ? 0 : loadBe64(p + plain);
   return true;
 }
 
@@ -247,28 +256,29 @@ function writeHead(p: usize, length: u32, subtype: u32, low: u32, last: u32): vo
   storeBe32(p, (KIND_MPTCP << 24) | (length << 16) | (subtype << 12) | ((low & 15) << 8) | (last & 0xff));
 }
 
-/** Writes the MP_CAPABLE of a SYN; returns 4. */
-export function writeCapableSyn(p: usize, flags: u32): u32 {
-  writeHead(p, 4, SUBTYPE_CAPABLE, MPTCP_VERSION, flags);
+/** Writes the MP_CAPABLE of a SYN; returns 4, or in version 0, which tells the sender's key already, 12. */
+export function writeCapableSyn(p: usize, version: u32, flags: u32, key: u64): u32 {
+  if (version == MPTCP_V0) return writeCapableSynAck(p, version, flags, key);
+  writeHead(p, 4, SUBTYPE_CAPABLE, version, flags);
   return 4;
 }
 
 /** Writes the MP_CAPABLE of a SYN/ACK with the sender's key; returns 12. */
-export function writeCapableSynAck(p: usize, flags: u32, key: u64): u32 {
-  writeHead(p, 12, SUBTYPE_CAPABLE, MPTCP_VERSION, flags);
+export function writeCapableSynAck(p: usize, version: u32, flags: u32, key: u64): u32 {
+  writeHead(p, 12, SUBTYPE_CAPABLE, version, flags);
   storeBe64(p + 4, key);
   return 12;
 }
 
 /** Writes the MP_CAPABLE of the third ACK without data; returns 20. */
-export function writeCapableAck(p: usize, flags: u32, localKey: u64, remoteKey: u64): u32 {
-  writeHead(p, 20, SUBTYPE_CAPABLE, MPTCP_VERSION, flags);
+export function writeCapableAck(p: usize, version: u32, flags: u32, localKey: u64, remoteKey: u64): u32 {
+  writeHead(p, 20, SUBTYPE_CAPABLE, version, flags);
   storeBe64(p + 4, localKey);
   storeBe64(p + 12, remoteKey);
   return 20;
 }
 
-/** Writes the MP_CAPABLE of the first data, which maps `dataLength` bytes of this segment; returns 24. */
+/** Writes the MP_CAPABLE of the first data of version 1, which maps `dataLength` bytes of this segment; returns 24. */
 export function writeCapableData(
   p: usize,
   flags: u32,
@@ -278,7 +288,7 @@ export function writeCapableData(
   checksum: u32,
   hasChecksum: bool,
 ): u32 {
-  writeHead(p, hasChecksum ? 24 : 22, SUBTYPE_CAPABLE, MPTCP_VERSION, flags);
+  writeHead(p, hasChecksum ? 24 : 22, SUBTYPE_CAPABLE, MPTCP_V1, flags);
   storeBe64(p + 4, localKey);
   storeBe64(p + 12, remoteKey);
   storeBe16(p + 20, dataLength);
@@ -358,30 +368,43 @@ export function writeDss(
 }
 
 /**
- * Writes an ADD_ADDR option; `port` 0 announces none, and an echo has no HMAC. Returns 8 to 32: for IPv4 8 (echo) or
- * 16, for IPv6 20 or 28, with a port 4 more.
+ * Writes an ADD_ADDR option of version 1; `port` 0 announces none, and an echo has no HMAC. Returns 8 to 32: for IPv4 8
+ * (echo) or 16, for IPv6 20 or 28, with a port 4 more.
  */
 export function writeAddAddr(p: usize, echo: bool, id: u32, hi: u64, lo: u64, port: u32, hmac: u64): u32 {
-  const addressBytes: u32 = isV4(hi, lo) ? 4 : 16;
-  const length: u32 = 4 + addressBytes + (port != 0 ? 2 : 0) + (echo ? 0 : 8);
+  const plain = addressLength(hi, lo, port);
+  const length = plain + (echo ? 0 : 8);
   writeHead(p, length, SUBTYPE_ADD_ADDR, echo ? 1 : 0, id);
-  let at = p + 4;
-  if (addressBytes == 4) {
+  writeAddress(p + 4, hi, lo, port);
+  if (!echo) storeBe64(p + plain, hmac);
+  return pad(p, length);
+}
+
+/** Writes an ADD_ADDR option of version 0 (RFC 6824 section 3.4.1); `port` 0 announces none. Returns 8, 12, 20 or 24. */
+export function writeAddAddrV0(p: usize, id: u32, hi: u64, lo: u64, port: u32): u32 {
+  const length = addressLength(hi, lo, port);
+  writeHead(p, length, SUBTYPE_ADD_ADDR, isV4(hi, lo) ? 4 : 6, id);
+  writeAddress(p + 4, hi, lo, port);
+  return pad(p, length);
+}
+
+/** Bytes of an ADD_ADDR option without an HMAC. */
+function addressLength(hi: u64, lo: u64, port: u32): u32 {
+  return (isV4(hi, lo) ? 8 : 20) + (port != 0 ? 2 : 0);
+}
+
+/** Writes an address, and the port that follows it unless it is 0. */
+function writeAddress(p: usize, hi: u64, lo: u64, port: u32): void {
+  let at = p;
+  if (isV4(hi, lo)) {
     storeBe32(at, <u32>lo);
+    at += 4;
   } else {
     storeBe64(at, hi);
     storeBe64(at + 8, lo);
+    at += 16;
   }
-  at += addressBytes;
-  if (port != 0) {
-    storeBe16(at, port);
-    at += 2;
-  }
-  if (!echo) {
-    storeBe64(at, hmac);
-    at += 8;
-  }
-  return pad(p, <u32>(at - p));
+  if (port != 0) storeBe16(at, port);
 }
 
 /** Writes a REMOVE_ADDR option with `count` address ids (1 to 37) from `ids`, one byte each; returns 3 + count, padded. */

@@ -23,9 +23,9 @@ export const SUBTYPE_RST: u32 = 8;
 export const CAPABLE_FLAG_A: u32 = 0x80;
 /** B: extensibility; a SYN with it must be ignored. */
 export const CAPABLE_FLAG_B: u32 = 0x40;
-/** C: no MP_JOIN to this address and port. */
+/** C: no MP_JOIN to this address and port; in version 0 an algorithm that has no name. */
 export const CAPABLE_FLAG_C: u32 = 0x20;
-/** H: HMAC-SHA256. */
+/** H: HMAC-SHA256; in version 0 HMAC-SHA1 (RFC 6824 section 3.1). */
 export const CAPABLE_FLAG_H: u32 = 0x01;
 
 /** Flags of DSS (RFC 8684 section 3.3). A: a Data ACK is there. */
@@ -79,7 +79,7 @@ export class Options {
   capableFlags: u32;
   /** Length of the option: 4, 12, 20, 22 or 24; 0 without MP_CAPABLE. */
   capableLength: u32;
-  /** From length 12 on. */
+  /** From length 12 on; the SYN of version 0 has that length, that of version 1 does not. */
   capableSenderKey: u64;
   /** From length 20 on. */
   capableReceiverKey: u64;
@@ -119,7 +119,9 @@ export class Options {
   /** 1 when the option is long enough to hold a checksum. */
   dssHasChecksum: u32;
 
-  /** ADD_ADDR: 1 for an echo. */
+  /** ADD_ADDR: the version that has options of this form. */
+  addVersion: u32;
+  /** 1 for an echo. */
   addEcho: u32;
   addId: u32;
   /** The announced address; see address.ts. */
@@ -127,9 +129,9 @@ export class Options {
   addLo: u64;
   /** The announced port, 0 for none. */
   addPort: u32;
-  /** 1 when an HMAC is there, which is whenever it is no echo. */
+  /** 1 when an HMAC is there: in version 1, whenever it is no echo. */
   addHasHmac: u32;
-  /** Rightmost 64 bits of the sender's HMAC; 0 in an echo. */
+  /** Rightmost 64 bits of the sender's HMAC; 0 without one. */
   addHmac: u64;
 
   /** REMOVE_ADDR: number of address ids, at least 1. */

@@ -1,5 +1,5 @@
-import { CONNECT_FAST_OPEN, CONNECT_PLAIN_TCP } from '../abi.js';
-import type { Config } from '../config.js';
+import { CONNECT_FAST_OPEN, CONNECT_PLAIN_TCP, CONNECT_VERSION_0 } from '../abi.js';
+import { type Config, type MptcpVersion, versionBits } from '../config.js';
 import { MptcpError } from '../error.js';
 
 /** Resolves a name, as `dns.lookup` does. */
@@ -32,6 +32,11 @@ export interface ConnectOptions {
   /** False for plain TCP. */
   readonly mptcp?: boolean | undefined;
   /**
+   * Versions of Multipath TCP, instead of the stack's setting `connectVersions`: `[1]`, `[0]`, or `[0, 1]` to offer version
+   * 1 and use version 0 (RFC 6824) where the peer has only that. To find that out can take a second SYN, from another port.
+   */
+  readonly versions?: readonly MptcpVersion[] | undefined;
+  /**
    * True for TCP Fast Open (RFC 7413), with `mptcp: false` and where the stack's setting `fastopen` has bit 1: bytes
    * written in the same turn of the event loop go with the SYN once the server is known. The network may repeat the SYN,
    * and the server's application see them twice, in two connections.
@@ -61,6 +66,7 @@ export function normalizeConnect(args: ConnectArguments): {
     throw new MptcpError('EINVAL', 'connect', { detail: 'there is no host; give the IP address of the peer' });
   }
   if (options.localPort !== undefined) requirePort(options.localPort, 0);
+  connectFlags(options, 'connect');
   if (options.fastOpen === true && options.mptcp !== false) {
     throw new MptcpError('EINVAL', 'connect', {
       detail: 'fastOpen is for plain TCP only; give mptcp: false with it, or leave it out',
@@ -69,9 +75,19 @@ export function normalizeConnect(args: ConnectArguments): {
   return { options: { ...options, port }, listener };
 }
 
-/** CONNECT_ bits for what a connection or listener wants. */
-export function connectFlags(options: { mptcp?: boolean | undefined; fastOpen?: boolean | undefined }): number {
-  return (options.mptcp === false ? CONNECT_PLAIN_TCP : 0) | (options.fastOpen === true ? CONNECT_FAST_OPEN : 0);
+/** CONNECT_ bits for what a connection or listener wants. @throws MptcpError EINVAL for versions that are none. */
+export function connectFlags(
+  options: {
+    mptcp?: boolean | undefined;
+    fastOpen?: boolean | undefined;
+    versions?: readonly MptcpVersion[] | undefined;
+  },
+  call: string,
+): number {
+  const { mptcp, fastOpen, versions } = options;
+  // CONNECT_VERSION_1 is twice CONNECT_VERSION_0, as the bits are of each other.
+  const bits = versions === undefined ? 0 : versionBits(versions, 'versions', call) * CONNECT_VERSION_0;
+  return (mptcp === false ? CONNECT_PLAIN_TCP : 0) | (fastOpen === true ? CONNECT_FAST_OPEN : 0) | bits;
 }
 
 /** A port as a number. @throws RangeError with code ERR_SOCKET_BAD_PORT. */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { ERR_DONE, EVENT_ACCEPTABLE } from '../abi.js';
 import { addressFamily, addressOrAny, formatAddress } from '../address.js';
+import type { MptcpVersion } from '../config.js';
 import { MptcpError } from '../error.js';
 import type { EventSink, StackBase } from '../stack.js';
 import { connectFlags, requirePort } from './connect-options.js';
@@ -17,6 +18,8 @@ export interface ServerOptions {
   readonly highWaterMark?: number | undefined;
   /** False to accept plain TCP only. */
   readonly mptcp?: boolean | undefined;
+  /** Versions of Multipath TCP to accept, of 0 (RFC 6824) and 1, instead of the stack's setting `listenVersions`. */
+  readonly versions?: readonly MptcpVersion[] | undefined;
   /**
    * True to take bytes that come with the SYN of plain TCP (Fast Open, RFC 7413), where the stack's setting `fastopen` has
    * bit 2. The network may repeat a SYN: the same bytes can then come again, in another connection.
@@ -87,7 +90,7 @@ export class Server extends EventEmitter implements EventSink {
     try {
       const local = addressOrAny(options.host, 'listen');
       if (this.stack.closed) throw new MptcpError('EBADF', 'listen', { detail: `stack ${this.stack.name} is closed` });
-      const flags = connectFlags(this.#options);
+      const flags = connectFlags(this.#options, 'listen');
       const handle = this.stack.core.listen(local, place.port, options.backlog ?? BACKLOG, flags);
       if (handle < 0) throw MptcpError.fromResult(handle, 'listen', place);
       this.#handle = handle;

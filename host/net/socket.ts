@@ -459,7 +459,7 @@ export class Socket extends Duplex implements EventSink {
       const local = addressOrAny(options.localAddress, 'connect');
       const remote = requireAddress(host, 'connect');
       if (this.stack.closed) throw new MptcpError('EBADF', 'connect', { detail: `stack ${this.stack.name} is closed` });
-      const flags = connectFlags(options);
+      const flags = connectFlags(options, 'connect');
       const handle = this.stack.core.connect(local, options.localPort ?? 0, remote, port, flags);
       if (handle < 0) throw MptcpError.fromResult(handle, 'connect', this.#remote);
       this.#adopt(handle);

@@ -1,5 +1,5 @@
 /** Brings connections between a stack and a peer into being, for tests of what comes after. */
-import { CONNECT_PLAIN_TCP } from '../../host/abi.js';
+import { CONNECT_PLAIN_TCP, CONNECT_VERSION_0 } from '../../host/abi.js';
 import { idsn, joinHmac, token } from './keys.js';
 import type { Dss } from './options.js';
 import { Peer, type PeerOptions, type Said, type Script } from './script.js';
@@ -37,15 +37,17 @@ export class MptcpPeer extends Peer {
   /** The stack's key. */
   remoteKey = 0n;
   checksum = false;
+  /** Of Multipath TCP. */
+  version = 1;
 
   /** The data sequence number of byte `offset` of what the peer sends. */
   dsn(offset: number): bigint {
-    return BigInt.asUintN(64, idsn(this.key) + 1n + BigInt(offset));
+    return BigInt.asUintN(64, idsn(this.key, this.version) + 1n + BigInt(offset));
   }
 
   /** The data sequence number of byte `offset` of what the stack sends. */
   remoteDsn(offset: number): bigint {
-    return BigInt.asUintN(64, idsn(this.remoteKey) + 1n + BigInt(offset));
+    return BigInt.asUintN(64, idsn(this.remoteKey, this.version) + 1n + BigInt(offset));
   }
 
   /** A DSS that acknowledges `acked` bytes of the stack's data, and maps as told. */
@@ -63,19 +65,24 @@ export class MptcpPeer extends Peer {
 export const flagsOf = (checksum: boolean): number => (checksum ? 0x81 : 0x01);
 
 /** Opens a Multipath TCP connection from the peer to port 80 of the stack and accepts it. */
-export function mptcpPassive(script: Script, options: PeerOptions & { checksum?: boolean; syn?: Said } = {}) {
+export function mptcpPassive(
+  script: Script,
+  options: PeerOptions & { checksum?: boolean; syn?: Said; version?: number } = {},
+) {
   const listener = script.listen(80);
   const peer = new MptcpPeer(script, options);
   peer.checksum = options.checksum ?? false;
+  peer.version = options.version ?? 1;
   const flags = flagsOf(peer.checksum);
   const syn = options.syn ?? SYN;
-  peer.send('S', { ...syn, mptcp: [{ capable: 'syn', flags }] });
+  const { version, key } = peer;
+  peer.send('S', { ...syn, mptcp: [{ capable: 'syn', flags, version, ...(version === 0 ? { key } : {}) }] });
   const answer = peer.expect('SA', { seq: 0, ack: 1 }).options.mptcp?.[0];
   if (answer === undefined || !('capable' in answer) || answer.capable !== 'synack') {
     throw new Error('the SYN/ACK has no MP_CAPABLE with a key');
   }
   peer.remoteKey = answer.key;
-  peer.send('A', { seq: 1, ack: 1, mptcp: [{ capable: 'ack', key: peer.key, peerKey: peer.remoteKey, flags }] });
+  peer.send('A', { seq: 1, ack: 1, mptcp: [{ capable: 'ack', key, peerKey: peer.remoteKey, flags, version }] });
   const handle = script.accept(listener);
   script.events();
   script.skip();
@@ -86,13 +93,18 @@ export function mptcpPassive(script: Script, options: PeerOptions & { checksum?:
  * Opens a Multipath TCP connection from the stack to the peer; with `confirm`, the peer then shows by a DSS that it
  * has both keys.
  */
-export function mptcpActive(script: Script, options: PeerOptions & { checksum?: boolean; confirm?: boolean } = {}) {
+export function mptcpActive(
+  script: Script,
+  options: PeerOptions & { checksum?: boolean; confirm?: boolean; version?: number } = {},
+) {
   const peer = new MptcpPeer(script, options, 0);
   peer.checksum = options.checksum ?? false;
+  peer.version = options.version ?? 1;
+  const { version, key } = peer;
   const flags = flagsOf(peer.checksum);
-  const handle = script.connect(peer);
-  peer.expect('S', { seq: 0, mptcp: [{ capable: 'syn', version: 1, flags: 1 }] });
-  peer.send('SA', { ...SYN, ack: 1, mptcp: [{ capable: 'synack', key: peer.key, flags }] });
+  const handle = script.connect(peer, version === 0 ? CONNECT_VERSION_0 : 0);
+  peer.expect('S', { seq: 0, mptcp: [{ capable: 'syn', version, flags: 1 }] });
+  peer.send('SA', { ...SYN, ack: 1, mptcp: [{ capable: 'synack', key, flags, version }] });
   const third = peer.expect('A', { seq: 1, ack: 1 }).options.mptcp?.[0];
   if (third === undefined || !('capable' in third) || third.capable !== 'ack') {
     throw new Error('the third ACK has no MP_CAPABLE with keys');
@@ -116,9 +128,11 @@ export function joinPassive(
   peer.key = first.key;
   peer.remoteKey = first.remoteKey;
   peer.checksum = first.checksum;
+  peer.version = first.version;
+  const { version } = peer;
   const nonce = 0x1111_2222;
   const { id = 2, backup = false } = options;
-  peer.send('S', { ...SYN, mptcp: [{ join: 'syn', token: token(peer.remoteKey), nonce, id, backup }] });
+  peer.send('S', { ...SYN, mptcp: [{ join: 'syn', token: token(peer.remoteKey, version), nonce, id, backup }] });
   const answer = peer.expect('SA', { seq: 0, ack: 1 }).options.mptcp?.[0];
   if (answer === undefined || !('join' in answer) || answer.join !== 'synack') {
     throw new Error('the SYN/ACK has no MP_JOIN');
@@ -126,7 +140,7 @@ export function joinPassive(
   peer.send('A', {
     seq: 1,
     ack: 1,
-    mptcp: [{ join: 'ack', hmac: joinHmac(peer.key, peer.remoteKey, nonce, answer.nonce) }],
+    mptcp: [{ join: 'ack', hmac: joinHmac(peer.key, peer.remoteKey, nonce, answer.nonce, version) }],
   });
   peer.expect('A', { seq: 1, ack: 1 });
   peer.script.events();

@@ -1,4 +1,4 @@
-/** What RFC 8684 derives from keys, computed by node:crypto. */
+/** What RFC 8684 and, as version 0, RFC 6824 derive from keys, computed by node:crypto. */
 import { createHash, createHmac } from 'node:crypto';
 import { addressBytes } from './options.js';
 
@@ -14,17 +14,21 @@ function be32(value: number): Buffer {
   return bytes;
 }
 
-const sha256 = (key: bigint): Buffer => createHash('sha256').update(be64(key)).digest();
+const algorithm = (version: number): string => (version === 0 ? 'sha1' : 'sha256');
+const digest = (key: bigint, version: number): Buffer => createHash(algorithm(version)).update(be64(key)).digest();
 
 /** Section 3.2: the most significant 32 bits of the key's hash. */
-export const token = (key: bigint): number => sha256(key).readUInt32BE(0);
+export const token = (key: bigint, version = 1): number => digest(key, version).readUInt32BE(0);
 
 /** Section 3.1: the least significant 64 bits. */
-export const idsn = (key: bigint): bigint => sha256(key).readBigUInt64BE(24);
+export function idsn(key: bigint, version = 1): bigint {
+  const hash = digest(key, version);
+  return hash.readBigUInt64BE(hash.length - 8);
+}
 
 /** Section 3.2: the HMAC of the side with `key` and `nonce`, in hex. */
-export function joinHmac(key: bigint, peerKey: bigint, nonce: number, peerNonce: number): string {
-  return createHmac('sha256', Buffer.concat([be64(key), be64(peerKey)]))
+export function joinHmac(key: bigint, peerKey: bigint, nonce: number, peerNonce: number, version = 1): string {
+  return createHmac(algorithm(version), Buffer.concat([be64(key), be64(peerKey)]))
     .update(Buffer.concat([be32(nonce), be32(peerNonce)]))
     .digest('hex');
 }

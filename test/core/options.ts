@@ -1,7 +1,8 @@
 /** TCP options as tests write and read them, byte by byte and independent of the core's codecs. */
 
 export type MptcpOption =
-  | { capable: 'syn'; version?: number; flags?: number }
+  /** Version 0 has the key in the SYN. */
+  | { capable: 'syn'; version?: number; flags?: number; key?: bigint }
   | { capable: 'synack'; key: bigint; version?: number; flags?: number }
   | {
       capable: 'ack';
@@ -17,9 +18,11 @@ export type MptcpOption =
   | { join: 'synack'; hmac: bigint; nonce: number; id?: number; backup?: boolean }
   | { join: 'ack'; hmac: string }
   | Dss
-  | { addAddr: string; id: number; port?: number; echo?: boolean; hmac?: bigint }
+  /** Version 0 says the address family and has neither echo nor HMAC. */
+  | { addAddr: string; id: number; port?: number; echo?: boolean; hmac?: bigint; version?: number }
   | { removeAddr: number[] }
-  | { prio: boolean }
+  /** With an address id in version 0. */
+  | { prio: boolean; id?: number }
   | { fail: bigint }
   | { fastclose: bigint }
   | { reset: number; flags?: number };
@@ -108,7 +111,7 @@ export function writeOptions(options: TcpOptions): number[] {
 function writeMptcp(option: MptcpOption): number[] {
   if ('capable' in option) {
     const head = [option.version ?? 1, option.flags ?? 1];
-    if (option.capable === 'syn') return head;
+    if (option.capable === 'syn') return [...head, ...(option.key === undefined ? [] : u64(option.key))];
     if (option.capable === 'synack') return [...head, ...u64(option.key)];
     const keys = [...head, ...u64(option.key), ...u64(option.peerKey)];
     if (option.length === undefined) return keys;
@@ -122,8 +125,9 @@ function writeMptcp(option: MptcpOption): number[] {
   }
   if ('dss' in option) return writeDss(option);
   if ('addAddr' in option) {
+    const family = option.addAddr.includes(':') ? 6 : 4;
     return [
-      0x30 | (option.echo === true ? 1 : 0),
+      0x30 | (option.version === 0 ? family : option.echo === true ? 1 : 0),
       option.id,
       ...addressBytes(option.addAddr),
       ...(option.port === undefined ? [] : u16(option.port)),
@@ -131,7 +135,7 @@ function writeMptcp(option: MptcpOption): number[] {
     ];
   }
   if ('removeAddr' in option) return [0x40, ...option.removeAddr];
-  if ('prio' in option) return [0x50 | (option.prio ? 1 : 0)];
+  if ('prio' in option) return [0x50 | (option.prio ? 1 : 0), ...(option.id === undefined ? [] : [option.id])];
   if ('fail' in option) return [0x60, 0, ...u64(option.fail)];
   if ('fastclose' in option) return [0x70, 0, ...u64(option.fastclose)];
   return [0x80 | (option.flags ?? 0), option.reset];
@@ -154,8 +158,8 @@ function writeDss(option: Dss): number[] {
   return [0x20, flags, ...fields];
 }
 
-/** Reads an option area that the core wrote; throws when it is not well formed. */
-export function readOptions(area: Uint8Array): TcpOptions {
+/** Reads an option area that the core wrote, of a SYN or not; throws when it is not well formed. */
+export function readOptions(area: Uint8Array, syn: boolean): TcpOptions {
   const view = new DataView(area.buffer, area.byteOffset, area.length);
   const options: TcpOptions = {};
   for (let at = 0; at < area.length; ) {
@@ -177,14 +181,14 @@ export function readOptions(area: Uint8Array): TcpOptions {
     else if (kind === 34) options.fastOpen = Buffer.from(area.subarray(at + 2, at + length)).toString('hex');
     else if (kind === 30) {
       options.mptcp ??= [];
-      options.mptcp.push(readMptcp(new DataView(area.buffer, area.byteOffset + at, length)));
+      options.mptcp.push(readMptcp(new DataView(area.buffer, area.byteOffset + at, length), syn));
     } else throw new Error(`the core wrote an option of kind ${kind}`);
     at += length;
   }
   return options;
 }
 
-function readMptcp(view: DataView): MptcpOption {
+function readMptcp(view: DataView, syn: boolean): MptcpOption {
   const length = view.byteLength;
   const subtype = view.getUint8(2) >> 4;
   const low = view.getUint8(2) & 15;
@@ -196,7 +200,7 @@ function readMptcp(view: DataView): MptcpOption {
       const head = { version: low, flags: last };
       if (length === 4) return { capable: 'syn', ...head };
       const key = view.getBigUint64(4);
-      if (length === 12) return { capable: 'synack', key, ...head };
+      if (length === 12) return { capable: syn ? 'syn' : 'synack', key, ...head };
       return {
         capable: 'ack',
         key,
@@ -216,7 +220,9 @@ function readMptcp(view: DataView): MptcpOption {
       return readDss(view, last);
     case 3: {
       const echo = (low & 1) !== 0;
-      const plain = echo ? length : length - 8;
+      const v0 = !echo && (length <= 10 || length === 20 || length === 22);
+      if (v0 && low !== (length <= 10 ? 4 : 6)) throw new Error(`${length} bytes of ADD_ADDR say family ${low}`);
+      const plain = echo || v0 ? length : length - 8;
       const bytes = plain < 20 ? 4 : 16;
       const address = addressText(new Uint8Array(view.buffer, view.byteOffset + 4, bytes));
       return {
@@ -224,13 +230,14 @@ function readMptcp(view: DataView): MptcpOption {
         id: last,
         echo,
         ...(plain - 4 > bytes ? { port: view.getUint16(4 + bytes) } : {}),
-        ...(echo ? {} : { hmac: view.getBigUint64(plain) }),
+        ...(v0 ? { version: 0 } : {}),
+        ...(plain === length ? {} : { hmac: view.getBigUint64(plain) }),
       };
     }
     case 4:
       return { removeAddr: Array.from({ length: length - 3 }, (_, index) => view.getUint8(3 + index)) };
     case 5:
-      return { prio: (low & 1) !== 0 };
+      return { prio: (low & 1) !== 0, ...(length === 4 ? { id: last } : {}) };
     case 6:
       return { fail: view.getBigUint64(4) };
     case 7:

@@ -117,7 +117,7 @@ export function readTcp(packet: Uint8Array): TcpPacket {
     ack: view.getUint32(8),
     flags: [...FLAGS].filter((_, index) => (flags & (1 << index)) !== 0).join(''),
     window: view.getUint16(14),
-    options: readOptions(payload.subarray(20, header)),
+    options: readOptions(payload.subarray(20, header), (flags & 0x12) === 2),
     data: payload.slice(header),
     ecn: v4 ? (packet[1] ?? 0) & 3 : ((packet[1] ?? 0) >> 4) & 3,
   };

@@ -170,10 +170,10 @@ function encodeOption(wire: Wire, kind: number, subtype: number, to: number): nu
 function encodeMptcp({ x }: Wire, o: OptionFields, subtype: number, to: number): number {
   switch (subtype) {
     case SUBTYPE.capable:
-      if (o.capableLength === 4) return x.writeCapableSyn(to, o.capableFlags);
-      if (o.capableLength === 12) return x.writeCapableSynAck(to, o.capableFlags, o.capableSenderKey);
+      if (o.capableLength === 4) return x.writeCapableSyn(to, o.capableVersion, o.capableFlags, 0n);
+      if (o.capableLength === 12) return x.writeCapableSynAck(to, o.capableVersion, o.capableFlags, o.capableSenderKey);
       if (o.capableLength === 20) {
-        return x.writeCapableAck(to, o.capableFlags, o.capableSenderKey, o.capableReceiverKey);
+        return x.writeCapableAck(to, o.capableVersion, o.capableFlags, o.capableSenderKey, o.capableReceiverKey);
       }
       return x.writeCapableData(
         to,

@@ -12,6 +12,14 @@ describe.each(VARIANTS)('crypto (%s)', (variant) => {
   const wire = new Wire(variant);
   const out = wire.base + 100_000;
 
+  const sha1 = (data: Uint8Array): string => {
+    wire.x.sha1(wire.putAtEnd(data), data.length, out);
+    return hex(wire.get(out, 20));
+  };
+  const hmacSha1 = (key: Uint8Array, message: Uint8Array): string => {
+    wire.x.hmacSha1(wire.put(key), key.length, wire.putAtEnd(message), message.length, out);
+    return hex(wire.get(out, 20));
+  };
   const sha256 = (data: Uint8Array): string => {
     wire.x.sha256(wire.putAtEnd(data), data.length, out);
     return hex(wire.get(out, 32));
@@ -67,6 +75,43 @@ describe.each(VARIANTS)('crypto (%s)', (variant) => {
       const key = counting(length);
       const message = counting(length + 3);
       expect(hmac(key, message), `${length} bytes`).toBe(createHmac('sha256', key).update(message).digest('hex'));
+    }
+  });
+
+  it.each([
+    ['', 'da39a3ee5e6b4b0d3255bfef95601890afd80709'],
+    ['abc', 'a9993e364706816aba3e25717850c26c9cd0d89d'],
+    ['abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq', '84983e441c3bd26ebaae4aa1f95129e5e54670f1'],
+  ])('SHA-1 of the FIPS 180-4 example %j', (message, digest) => {
+    expect(sha1(ascii(message))).toBe(digest);
+  });
+
+  it('SHA-1 of every length around the block boundaries', () => {
+    for (let length = 0; length <= 260; length++) {
+      const data = counting(length);
+      expect(sha1(data), `${length} bytes`).toBe(createHash('sha1').update(data).digest('hex'));
+    }
+  });
+
+  // RFC 2202 section 3.
+  it.each([
+    ['0b'.repeat(20), hex(ascii('Hi There')), 'b617318655057264e28bc0b6fb378c8ef146be00'],
+    [hex(ascii('Jefe')), hex(ascii('what do ya want for nothing?')), 'effcdf6ae5eb2fa2d27416d5f184df9c259a7c79'],
+    ['aa'.repeat(20), 'dd'.repeat(50), '125d7342b9ac11cd91a39af48aa17b4f63f175d3'],
+    [
+      'aa'.repeat(80),
+      hex(ascii('Test Using Larger Than Block-Size Key - Hash Key First')),
+      'aa4ae5e15272d00e95705637ce8a3b55ed402112',
+    ],
+  ])('HMAC-SHA1 of the RFC 2202 case with key %s', (key, message, digest) => {
+    expect(hmacSha1(fromHex(key), fromHex(message))).toBe(digest);
+  });
+
+  it('HMAC-SHA1 with keys of every length up to two blocks', () => {
+    for (let length = 0; length <= 130; length++) {
+      const key = counting(length);
+      const message = counting(length + 3);
+      expect(hmacSha1(key, message), `${length} bytes`).toBe(createHmac('sha1', key).update(message).digest('hex'));
     }
   });
 

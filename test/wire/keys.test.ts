@@ -78,16 +78,16 @@ function follow(wire: Wire, name: string): Record<string, number> {
     if ((segment.flags & FLAG_SYN) !== 0) isns.set(`${flow} ${sender}`, segment.seq);
     if (has(SUBTYPE.capable) && o.capableLength >= 12) {
       keys[sender] = o.capableSenderKey;
-      expect(x.keyToken(o.capableSenderKey) >>> 0).toBe(Number(captured.field('mptcp.expected_token')));
-      expect(unsigned(x.keyIdsn(o.capableSenderKey))).toBe(BigInt(captured.field('mptcp.expected_idsn')));
+      expect(x.keyToken(1, o.capableSenderKey) >>> 0).toBe(Number(captured.field('mptcp.expected_token')));
+      expect(unsigned(x.keyIdsn(1, o.capableSenderKey))).toBe(BigInt(captured.field('mptcp.expected_idsn')));
       tally.add('token');
       if (o.capableLength >= 20) {
         expect(o.capableReceiverKey).toBe(keys.server);
       }
-      first[sender] ??= unsigned(x.keyIdsn(o.capableSenderKey) + 1n);
+      first[sender] ??= unsigned(x.keyIdsn(1, o.capableSenderKey) + 1n);
     }
     if (has(SUBTYPE.capable) && o.capableLength >= 22) {
-      const dsn = unsigned(x.keyIdsn(keys.client) + 1n);
+      const dsn = unsigned(x.keyIdsn(1, keys.client) + 1n);
       first.client = dsn + BigInt(o.capableDataLength);
       if (o.capableHasChecksum === 1) {
         addMapped(`${flow} ${sender}`, dsn, 1, o.capableDataLength, 0, o.capableChecksum);
@@ -115,7 +115,7 @@ function follow(wire: Wire, name: string): Record<string, number> {
     if (has(SUBTYPE.join)) {
       const known = nonces.get(flow) ?? { client: 0, server: 0 };
       if (o.joinLength === 12) {
-        expect(x.keyToken(keys[receiver]) >>> 0).toBe(o.joinToken);
+        expect(x.keyToken(1, keys[receiver]) >>> 0).toBe(o.joinToken);
         tally.add('join token');
       }
       if (o.joinLength !== 24) {
@@ -123,7 +123,7 @@ function follow(wire: Wire, name: string): Record<string, number> {
         nonces.set(flow, known);
       }
       if (o.joinLength !== 12) {
-        x.joinHmac(keys[sender], keys[receiver], known[sender], known[receiver], out);
+        x.joinHmac(1, keys[sender], keys[receiver], known[sender], known[receiver], out);
         const hmac = Buffer.from(wire.get(out, 32));
         if (o.joinLength === 16) {
           expect(hmac.readBigUInt64BE(0)).toBe(o.joinHmac64);
@@ -170,11 +170,11 @@ describe.each(VARIANTS)('keys (%s)', (variant) => {
     const bytes = (value: bigint, length: number): Buffer =>
       Buffer.from(value.toString(16).padStart(2 * length, '0'), 'hex');
     const digest = createHash('sha256').update(bytes(remote, 8)).digest();
-    expect(wire.x.keyToken(remote) >>> 0).toBe(digest.readUInt32BE(0));
-    expect(unsigned(wire.x.keyIdsn(remote))).toBe(digest.readBigUInt64BE(24));
+    expect(wire.x.keyToken(1, remote) >>> 0).toBe(digest.readUInt32BE(0));
+    expect(unsigned(wire.x.keyIdsn(1, remote))).toBe(digest.readBigUInt64BE(24));
 
     const key = Buffer.concat([bytes(local, 8), bytes(remote, 8)]);
-    wire.x.joinHmac(local, remote, 0xdeadbeef, 5, wire.base);
+    wire.x.joinHmac(1, local, remote, 0xdeadbeef, 5, wire.base);
     const join = createHmac('sha256', key).update(bytes(0xdeadbeef00000005n, 8)).digest();
     expect(Buffer.from(wire.get(wire.base, 32))).toEqual(join);
 
@@ -187,6 +187,27 @@ describe.each(VARIANTS)('keys (%s)', (variant) => {
       const message = Buffer.concat([bytes(7n, 1), address, bytes(443n, 2)]);
       const hmac = createHmac('sha256', key).update(message).digest();
       expect(unsigned(wire.x.addAddressHmac(local, remote, 7, hi, lo, 443))).toBe(hmac.readBigUInt64BE(24));
+    }
+  });
+
+  it('version 0 derives the same from SHA-1 (RFC 6824 sections 3.1 and 3.2)', () => {
+    const be64 = (value: bigint): Buffer => {
+      const buffer = Buffer.alloc(8);
+      buffer.writeBigUInt64BE(value);
+      return buffer;
+    };
+    for (const [local, remote] of [
+      [0x0123456789abcdefn, 0xfedcba9876543210n],
+      [1n, 2n ** 64n - 1n],
+      [0x8000000000000000n, 0x00000000ffffffffn],
+    ] as const) {
+      const digest = createHash('sha1').update(be64(remote)).digest();
+      expect(wire.x.keyToken(0, remote) >>> 0).toBe(digest.readUInt32BE(0));
+      expect(unsigned(wire.x.keyIdsn(0, remote))).toBe(digest.readBigUInt64BE(12));
+      wire.x.joinHmac(0, local, remote, 0xdeadbeef, 5, wire.base);
+      const key = Buffer.concat([be64(local), be64(remote)]);
+      const hmac = createHmac('sha1', key).update(be64(0xdeadbeef00000005n)).digest();
+      expect(Buffer.from(wire.get(wire.base, 20))).toEqual(hmac);
     }
   });
 });

@@ -12,7 +12,9 @@ export interface WireExports {
   optionsAddress(): number;
   optionsBytes(): number;
 
+  sha1(data: number, length: number, out: number): void;
   sha256(data: number, length: number, out: number): void;
+  hmacSha1(key: number, keyLength: number, message: number, messageLength: number, out: number): void;
   hmacSha256(key: number, keyLength: number, message: number, messageLength: number, out: number): void;
   sipHash(k0: bigint, k1: bigint, data: number, length: number): bigint;
   chacha20Block(key: number, counter: number, nonce: number, out: number): void;
@@ -20,9 +22,16 @@ export interface WireExports {
   randomU32(): number;
   randomU64(): bigint;
 
-  keyToken(key: bigint): number;
-  keyIdsn(key: bigint): bigint;
-  joinHmac(localKey: bigint, remoteKey: bigint, localNonce: number, remoteNonce: number, out: number): void;
+  keyToken(version: number, key: bigint): number;
+  keyIdsn(version: number, key: bigint): bigint;
+  joinHmac(
+    version: number,
+    localKey: bigint,
+    remoteKey: bigint,
+    localNonce: number,
+    remoteNonce: number,
+    out: number,
+  ): void;
   addAddressHmac(localKey: bigint, remoteKey: bigint, id: number, hi: bigint, lo: bigint, port: number): bigint;
 
   sumBytes(address: number, length: number, sum: bigint): bigint;
@@ -80,9 +89,9 @@ export interface WireExports {
   writeSackTimestamps(p: number, val: number, ecr: number): number;
   writeFastOpen(p: number, cookie: number, length: number): number;
 
-  writeCapableSyn(p: number, flags: number): number;
-  writeCapableSynAck(p: number, flags: number, key: bigint): number;
-  writeCapableAck(p: number, flags: number, localKey: bigint, remoteKey: bigint): number;
+  writeCapableSyn(p: number, version: number, flags: number, key: bigint): number;
+  writeCapableSynAck(p: number, version: number, flags: number, key: bigint): number;
+  writeCapableAck(p: number, version: number, flags: number, localKey: bigint, remoteKey: bigint): number;
   writeCapableData(
     p: number,
     flags: number,
@@ -107,6 +116,7 @@ export interface WireExports {
     hasChecksum: boolean,
   ): number;
   writeAddAddr(p: number, echo: boolean, id: number, hi: bigint, lo: bigint, port: number, hmac: bigint): number;
+  writeAddAddrV0(p: number, id: number, hi: bigint, lo: bigint, port: number): number;
   writeRemoveAddr(p: number, ids: number, count: number): number;
   writePrio(p: number, backup: boolean, addressId: number, hasId: boolean): number;
   writeFail(p: number, dsn: bigint): number;
@@ -188,6 +198,7 @@ const OPTIONS = {
   dssLength: 4,
   dssChecksum: 4,
   dssHasChecksum: 4,
+  addVersion: 4,
   addEcho: 4,
   addId: 4,
   addHi: 8,

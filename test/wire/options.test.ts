@@ -9,8 +9,10 @@ const CAPABLE_LENGTHS = [4, 12, 20, 22, 24];
 const JOIN_LENGTHS = [12, 16, 24];
 const ECHO_LENGTHS = [8, 10, 20, 22];
 const ANNOUNCE_LENGTHS = [16, 18, 28, 30];
+/** Of version 0, by the address family in the third byte. */
+const ANNOUNCE_V0_LENGTHS: Record<number, number[]> = { 4: [8, 10], 6: [20, 22] };
 
-/** Whether an option of this subtype, this length and these third and fourth bytes is one of RFC 8684 section 3. */
+/** Whether an option of this subtype, this length and these third and fourth bytes is one of RFC 8684 or RFC 6824 section 3. */
 function allowed(length: number, third: number, fourth: number): boolean {
   switch (third >> 4) {
     case SUBTYPE.capable:
@@ -24,7 +26,8 @@ function allowed(length: number, third: number, fourth: number): boolean {
       return length === fields || length === fields + 2;
     }
     case SUBTYPE.addAddr:
-      return ((third & 1) === 1 ? ECHO_LENGTHS : ANNOUNCE_LENGTHS).includes(length);
+      if ((third & 1) === 1) return ECHO_LENGTHS.includes(length);
+      return ANNOUNCE_LENGTHS.includes(length) || (ANNOUNCE_V0_LENGTHS[third & 15]?.includes(length) ?? false);
     case SUBTYPE.removeAddr:
       return length >= 4;
     case SUBTYPE.prio:
@@ -161,16 +164,53 @@ describe.each(VARIANTS)('TCP options (%s)', (variant) => {
     );
   });
 
-  it('reads back what it wrote: ADD_ADDR of all forms', () => {
-    const address = fc.oneof(
-      u32.map((low) => ({ hi: 0n, lo: 0xffff_0000_0000n | BigInt(low) })),
-      fc.record({ hi: u64.map((hi) => hi | 1n), lo: u64 }),
+  const address = fc.oneof(
+    u32.map((low) => ({ hi: 0n, lo: 0xffff_0000_0000n | BigInt(low) })),
+    fc.record({ hi: u64.map((hi) => hi | 1n), lo: u64 }),
+  );
+
+  it('reads back what it wrote: ADD_ADDR of version 0 (RFC 6824 section 3.4.1)', () => {
+    fc.assert(
+      fc.property(byte, address, u16, (id, { hi, lo }, port) => {
+        const bytes = wire.x.writeAddAddrV0(wire.base, id, hi, lo, port);
+        expect(readBack(bytes)).toMatchObject({
+          mptcp: 1 << SUBTYPE.addAddr,
+          addVersion: 0,
+          addEcho: 0,
+          addId: id,
+          addHi: hi,
+          addLo: lo,
+          addPort: port,
+          addHasHmac: 0,
+          addHmac: 0n,
+        });
+      }),
     );
+    expect(wire.x.writeAddAddrV0(wire.base, 7, 0n, 0xffff_0a01_0203n, 0x1f90)).toBe(12);
+    expect([...wire.get(wire.base, 12)]).toEqual([30, 10, 0x34, 7, 10, 1, 2, 3, 0x1f, 0x90, 1, 1]);
+    expect(wire.x.writeAddAddrV0(wire.base, 8, 0xfd00n << 48n, 1n, 0)).toBe(20);
+    expect([...wire.get(wire.base, 6)]).toEqual([30, 20, 0x36, 8, 0xfd, 0]);
+  });
+
+  it('writes MP_CAPABLE of version 0 as RFC 6824 figure 4 draws it', () => {
+    const { x, base } = wire;
+    const key = [1, 2, 3, 4, 5, 6, 7, 8];
+    const other = [9, 10, 11, 12, 13, 14, 15, 16];
+    expect(x.writeCapableSyn(base, 0, 0x81, 0x0102030405060708n)).toBe(12);
+    expect([...wire.get(base, 12)]).toEqual([30, 12, 0x00, 0x81, ...key]);
+    expect(x.writeCapableSynAck(base, 0, 0x01, 0x0102030405060708n)).toBe(12);
+    expect([...wire.get(base, 12)]).toEqual([30, 12, 0x00, 0x01, ...key]);
+    expect(x.writeCapableAck(base, 0, 0x01, 0x0102030405060708n, 0x090a0b0c0d0e0f10n)).toBe(20);
+    expect([...wire.get(base, 20)]).toEqual([30, 20, 0x00, 0x01, ...key, ...other]);
+  });
+
+  it('reads back what it wrote: ADD_ADDR of all forms', () => {
     fc.assert(
       fc.property(fc.boolean(), byte, address, u16, u64, (echo, id, { hi, lo }, port, hmac) => {
         const bytes = wire.x.writeAddAddr(wire.base, echo, id, hi, lo, port, hmac);
         expect(readBack(bytes)).toMatchObject({
           mptcp: 1 << SUBTYPE.addAddr,
+          addVersion: 1,
           addEcho: echo ? 1 : 0,
           addId: id,
           addHi: hi,
@@ -223,9 +263,9 @@ describe.each(VARIANTS)('TCP options (%s)', (variant) => {
         expect(readBack(x.writeJoinSynAck(base, flag, id, other, nonce))).toMatchObject({
           ...{ joinLength: 16, joinBackup: bit, joinAddressId: id, joinHmac64: other, joinNonce: nonce },
         });
-        expect(readBack(x.writeCapableSyn(base, id))).toMatchObject({ capableLength: 4, capableVersion: 1 });
-        expect(readBack(x.writeCapableSynAck(base, id, key))).toMatchObject({ capableSenderKey: key });
-        expect(readBack(x.writeCapableAck(base, id, key, other))).toMatchObject({ capableReceiverKey: other });
+        expect(readBack(x.writeCapableSyn(base, 1, id, 0n))).toMatchObject({ capableLength: 4, capableVersion: 1 });
+        expect(readBack(x.writeCapableSynAck(base, 1, id, key))).toMatchObject({ capableSenderKey: key });
+        expect(readBack(x.writeCapableAck(base, 1, id, key, other))).toMatchObject({ capableReceiverKey: other });
         expect(readBack(x.writeCapableData(base, id, key, other, 1424, 99, flag))).toMatchObject({
           ...{ capableLength: flag ? 24 : 22, capableFlags: id, capableSenderKey: key, capableReceiverKey: other },
           ...{ capableDataLength: 1424, capableHasChecksum: bit, capableChecksum: flag ? 99 : 0 },
