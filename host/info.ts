@@ -175,8 +175,13 @@ export interface ConnectionInfo extends Ends {
   readonly owner: OwnerName;
   /** Bytes written and not acknowledged. */
   readonly unsent: number;
+  /** How far the end of this side's stream is; the peer's end of stream, and all before it, has arrived. */
+  readonly ownEnd: 'open' | 'asked' | 'sent' | 'acknowledged';
+  readonly peerEnded: boolean;
   readonly subflows: readonly SubflowInfo[];
 }
+
+const OWN_ENDS = ['open', 'asked', 'sent', 'acknowledged'] as const;
 
 /** A listener at one moment. */
 export interface ListenerInfo {
@@ -251,6 +256,8 @@ export function connectionInfo(core: Core, handle: number): ConnectionInfo | und
     bufferLimitedTime: Number(record.bufferLimitedTime),
     owner: OWNER_NAMES[record.owner] ?? 'none',
     unsent: record.unsent,
+    ownEnd: OWN_ENDS[record.ended] ?? 'open',
+    peerEnded: record.peerEnded !== 0,
     subflows: subflowInfos(core, handle),
   };
 }

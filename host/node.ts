@@ -2,8 +2,12 @@
 export { type Address, formatAddress, parseAddress } from './address.js';
 export { type Clock, RealClock } from './clock.js';
 export type { Config, MptcpVersion } from './config.js';
+export { ControlClient } from './control/client.js';
+export { openControl } from './control/open.js';
+export { ControlError } from './control/protocol.js';
+export type { ControlServer } from './control/server.js';
 export { MptcpError } from './error.js';
-export type { ConnectionInfo, SubflowInfo } from './info.js';
+export type { ConnectionInfo, ListenerInfo, SubflowInfo } from './info.js';
 export type { Link, LinkPort, OutgoingPacket } from './link/link.js';
 export { type CaptureSink, type PcapngOptions, PcapngWriter, tap } from './link/pcapng.js';
 export { createPipe, PipeLink, type PipeOptions } from './link/pipe.js';

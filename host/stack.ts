@@ -17,7 +17,7 @@ import {
   LINK_VNET_HEADER,
   type PoolInfoRecord,
 } from './abi.js';
-import { requireAddress, requirePrefix } from './address.js';
+import { type Prefix, requireAddress, requirePrefix } from './address.js';
 import type { Clock } from './clock.js';
 import { type Config, decodeSetting, encodeSetting } from './config.js';
 import { Core } from './core.js';
@@ -85,6 +85,8 @@ export interface LinkStatistics {
   /** Packets that the link would not take, and that it brought but the core dropped. */
   readonly dropsOut: number;
   readonly dropsIn: number;
+  /** With their on-link prefixes, as they were given. */
+  readonly addresses: readonly string[];
 }
 
 /** Whoever is told the events of one connection or listener. */
@@ -106,7 +108,7 @@ const ROUNDS = 8;
  * One host: links, a core, and the loop between them. This class knows no sockets: those of a runtime come with a
  * subclass, for Node that in `net/stack.ts`.
  *
- * Events: `linkError` (link, error) when a link fails; it is marked down.
+ * Events: `linkError` (link, error) when a link fails; it is marked down. `close` when the stack was closed.
  */
 export class StackBase extends EventEmitter {
   readonly name: string;
@@ -196,19 +198,23 @@ export class StackBase extends EventEmitter {
   /** Gives a link one more address, `10.0.1.2/24`. @throws MptcpError EINVAL, EADDRINUSE, ENOSPC. */
   addAddress(link: Link, address: string): void {
     const entry = this.#entry(link, 'addAddress');
-    const result = this.core.addressAdd(entry.number, requirePrefix(address, 'addAddress'));
+    const prefix = requirePrefix(address, 'addAddress');
+    const result = this.core.addressAdd(entry.number, prefix);
     if (result < 0) {
       const detail = result === ERR_ADDRESS_IN_USE ? 'a link of this stack has this address already' : undefined;
       throw MptcpError.fromResult(result, 'addAddress', { address, detail });
     }
+    entry.addresses.push({ ...prefix, text: address });
     this.schedule();
   }
 
   /** Takes an address from a link; its subflows end and their peers are told. @throws MptcpError EADDRNOTAVAIL. */
   removeAddress(link: Link, address: string): void {
     const entry = this.#entry(link, 'removeAddress');
-    const result = this.core.addressRemove(entry.number, requirePrefix(address, 'removeAddress'));
+    const { hi, lo } = requirePrefix(address, 'removeAddress');
+    const result = this.core.addressRemove(entry.number, { hi, lo });
     if (result < 0) throw MptcpError.fromResult(result, 'removeAddress', { address });
+    entry.addresses = entry.addresses.filter((each) => each.hi !== hi || each.lo !== lo);
     this.schedule();
   }
 
@@ -233,6 +239,12 @@ export class StackBase extends EventEmitter {
   /** Links with what went over them. */
   links(): LinkStatistics[] {
     return this.#links.map((entry) => entry.statistics());
+  }
+
+  /** The name of the link that has a local address; undefined when none has. */
+  linkOf(address: string): string | undefined {
+    const { hi, lo } = requireAddress(address, 'linkOf');
+    return this.#links.find((entry) => entry.addresses.some((each) => each.hi === hi && each.lo === lo))?.link.name;
   }
 
   /** Adds a path-manager endpoint, used at once by the connections there are. Returns its id. */
@@ -274,7 +286,9 @@ export class StackBase extends EventEmitter {
   get<Name extends ConfigName>(name: Name): NonNullable<Config[Name]> {
     const key = Object.entries(CONFIG_NAMES).find(([, known]) => known === name)?.[0];
     const value = this.core.get(0, Number(key ?? 0));
-    if (value < 0) throw MptcpError.fromResult(value, 'get', { detail: `there is no setting ${name}` });
+    // The one setting that may be below zero: -1 waits as long as it gets on.
+    const endless = name === 'linger' && value === -1;
+    if (value < 0 && !endless) throw MptcpError.fromResult(value, 'get', { detail: `there is no setting ${name}` });
     return decodeSetting(name, value);
   }
 
@@ -320,6 +334,7 @@ export class StackBase extends EventEmitter {
     this.#links.length = 0;
     this.#holders = 0;
     this.#letGoWhenQuiet();
+    this.emit('close');
   }
 
   /** Has the events of a connection or listener told to `sink` until {@link unwatch}. */
@@ -523,6 +538,7 @@ class StackLink implements LinkPort {
   bytesOut = 0;
   dropsIn = 0;
   dropsOut = 0;
+  addresses: (Prefix & { readonly text: string })[] = [];
 
   readonly link: Link;
   readonly number: number;
@@ -560,6 +576,7 @@ class StackLink implements LinkPort {
 
   statistics(): LinkStatistics {
     const { link, number, up, packetsIn, packetsOut, bytesIn, bytesOut, dropsIn, dropsOut } = this;
-    return { name: link.name, number, up, packetsIn, packetsOut, bytesIn, bytesOut, dropsIn, dropsOut };
+    const addresses = this.addresses.map(({ text }) => text);
+    return { name: link.name, number, up, packetsIn, packetsOut, bytesIn, bytesOut, dropsIn, dropsOut, addresses };
   }
 }

@@ -826,8 +826,12 @@ struct mptcp_wasm_connection_info {
   uint32_t owner;
   /* bytes written and not acknowledged at connection level */
   uint32_t unsent;
+  /* how far the end of this side's stream is: 0 none, 1 asked for, 2 sent, 3 acknowledged at connection level */
+  uint32_t ended;
+  /* 1 once the peer's end of stream, and all before it, has arrived */
+  uint32_t peer_ended;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 200);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 208);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_hi) == 16);
@@ -863,7 +867,9 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, window_limited_tim
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, buffer_limited_time) == 184);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, owner) == 192);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, unsent) == 196);
-#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 200
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, ended) == 200);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, peer_ended) == 204);
+#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 208
 
 /* At the address mptcp_listener_info() returns; valid until the next call into the module. */
 struct mptcp_wasm_listener_info {

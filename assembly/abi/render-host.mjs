@@ -20,6 +20,14 @@ function renderGroup(group, out) {
     out.push(`/** ${constant.doc} */`, `export const ${constant.name} = ${constant.value};`);
   }
   out.push('');
+  if (group.prefix === 'CONFIG_') {
+    const own = group.constants.filter(({ doc }) => doc.endsWith('(connection)'));
+    out.push(
+      '/** Settings that a connection has of its own, which can be set while it runs. */',
+      `export const CONNECTION_SETTINGS = [${own.map(({ label }) => `'${label}'`).join(', ')}] as const;`,
+      '',
+    );
+  }
   const labelled = group.constants.filter((constant) => constant.label !== undefined);
   if (labelled.length === 0) {
     return;

@@ -137,6 +137,8 @@ export function inspectConnection(handle: i32): i32 {
     (connection.orphaned != 0 ? OWNER_GIVEN_UP : connection.accepted != 0 ? OWNER_APPLICATION : OWNER_NONE)
   );
   info.unsent = used;
+  info.ended = connection.finState;
+  info.peerEnded = connection.rcvFinState == 2 ? 1 : 0;
   return <i32>connectionInfo;
 }
 

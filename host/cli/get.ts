@@ -9,24 +9,33 @@ import { StackAgent } from '../net/http.js';
 import { Socket } from '../net/socket.js';
 import { UsageError } from './arguments.js';
 import type { Command } from './command.js';
+import { REACH_USAGE } from './reach.js';
+import { asksForSettings, CONNECTION_USAGE, getSettings } from './settings.js';
 import { untilTerminated } from './termination.js';
 import { megabits, reportLines, subflowReports, type TransferReport } from './transfer-report.js';
 import { bare, openTunStack, TUN_OPTIONS, TUN_USAGE, type TunStack } from './tun-options.js';
 
 export const get: Command = {
   name: 'get',
-  summary: 'fetch a URL over TUN devices from a server in the kernel',
+  summary: 'fetch a URL over TUN devices from a server in the kernel; or read settings of a running host',
   usage: `mptcp get URL --tun NAME=ADDR/PREFIX ... [options]
+mptcp get [ NAME ... ] [ --connection TOKEN ] [ --control PATH ] [ -j ]
 
 Fetches URL (http, an IP address as its host) and prints its SHA-256 and what every subflow carried.
 The first --tun carries the first subflow, the others join.
+Without a URL: prints settings of a running host, or of one connection, by name; all of them when none is named.
 
 ${TUN_USAGE}
   --output FILE      write the body to FILE
   --no-mptcp         plain TCP
-  --json             one JSON object`,
+  --json             one JSON object
+
+Settings:
+${CONNECTION_USAGE}
+${REACH_USAGE}`,
 
   async run(args) {
+    if (asksForSettings(args)) return getSettings(args);
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,

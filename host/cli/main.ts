@@ -2,17 +2,25 @@
 import { UsageError } from './arguments.js';
 import type { Command } from './command.js';
 import { demo } from './demo.js';
+import { endpoint } from './endpoint.js';
 import { get } from './get.js';
 import { iperf3 } from './iperf3.js';
+import { limits } from './limits.js';
+import { nstat } from './nstat.js';
 import { serve } from './serve.js';
+import { set } from './settings.js';
 import { sink } from './sink.js';
 import { source } from './source.js';
+import { ss } from './ss.js';
 
 /** Exit codes: what the user typed cannot be run; the command failed. */
 const USAGE = 2;
 const FAILURE = 1;
 
-const COMMANDS: readonly Command[] = [demo, serve, get, sink, source, iperf3];
+const COMMANDS: readonly Command[] = [
+  ...[demo, serve, get, sink, source, iperf3],
+  ...[endpoint, limits, ss, nstat, set],
+];
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));

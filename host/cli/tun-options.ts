@@ -1,10 +1,13 @@
 import { formatAddress, isIPv4, parseAddress, requirePrefix } from '../address.js';
 import type { Config } from '../config.js';
+import type { ControlServer } from '../control/server.js';
+import { StackTarget } from '../control/stack-target.js';
 import type { Link } from '../link/link.js';
 import { openTun, type TunLink, type TunOptions } from '../link/tun.js';
 import { NetworkNamespace } from '../netns.js';
 import { type EndpointOptions, Stack } from '../node.js';
 import { parseBytes, UsageError } from './arguments.js';
+import { HOST_CONTROL_OPTION, HOST_CONTROL_USAGE, openHostControl } from './host-control.js';
 
 /** The options for `util.parseArgs` of every command that works over TUN devices. */
 export const TUN_OPTIONS = {
@@ -14,6 +17,7 @@ export const TUN_OPTIONS = {
   offload: { type: 'boolean', default: false },
   mtu: { type: 'string', default: '1500' },
   memory: { type: 'string', default: '256M' },
+  ...HOST_CONTROL_OPTION,
 } as const;
 
 /** Their part of a command's usage text. */
@@ -24,7 +28,8 @@ export const TUN_USAGE = `  --tun NAME=ADDR/PREFIX[,...][@PEER[,...]]
   --setup            make the namespace first, let its kernel use every path, and remove it at the end
   --mtu BYTES        largest packet of the devices (default 1500)
   --offload          leave checksums and segmentation to the kernel
-  --memory BYTES     memory budget of the stack (default 256M)`;
+  --memory BYTES     memory budget of the stack (default 256M)
+${HOST_CONTROL_USAGE}`;
 
 /** The options as `util.parseArgs` gives them. */
 export interface TunValues {
@@ -34,6 +39,7 @@ export interface TunValues {
   offload: boolean;
   mtu: string;
   memory: string;
+  control?: string | undefined;
 }
 
 /** One `--tun`: `ADDRESS/PREFIX` of both ends of a device. */
@@ -156,7 +162,9 @@ export async function openTunStack(name: string, role: 'signal' | 'subflow', val
   const namespace = await setUpNamespace(plan);
   const links: TunLink[] = [];
   let stack: Stack | undefined;
+  let control: ControlServer | undefined;
   const close = async (): Promise<void> => {
+    await control?.close();
     stack?.close();
     for (const link of links) link.close();
     await namespace?.remove();
@@ -171,6 +179,7 @@ export async function openTunStack(name: string, role: 'signal' | 'subflow', val
     }
     if (namespace !== undefined) await prepareKernel(namespace, paths);
     for (const endpoint of pathEndpoints(plan, role)) stack.addEndpoint(endpoint);
+    control = await openHostControl(new StackTarget(stack), values.control);
     return { stack, links, paths, namespace, close };
   } catch (error) {
     await close();

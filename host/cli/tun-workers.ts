@@ -1,6 +1,9 @@
+import type { ControlServer } from '../control/server.js';
 import type { NetworkNamespace } from '../netns.js';
+import { WorkersTarget } from '../workers/control.js';
 import { startWorkers, type WorkerGroup } from '../workers/group.js';
 import { UsageError } from './arguments.js';
+import { openHostControl } from './host-control.js';
 import {
   deviceOptions,
   pathEndpoints,
@@ -67,13 +70,21 @@ export async function openTunWorkers(
     group.on('linkError', (worker: number, link: string, error: Error) =>
       console.error(`path ${link} is lost to worker ${worker}: ${error.message}`),
     );
+    let control: ControlServer | undefined;
     const close = async (): Promise<void> => {
       try {
+        await control?.close();
         await group.close();
       } finally {
         await namespace?.remove();
       }
     };
+    try {
+      control = await openHostControl(new WorkersTarget(group), values.control);
+    } catch (error) {
+      await group.close();
+      throw error;
+    }
     return { group, paths, namespace, close };
   } catch (error) {
     await namespace?.remove();

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, RealClock } from '../clock.js';
 import type { Config } from '../config.js';
+import { openControl } from '../control/open.js';
+import type { ControlServer } from '../control/server.js';
 import { loadModule } from '../module.js';
 import { type HandOver, StackBase } from '../stack.js';
 import type { ConnectArguments, ConnectOptions } from './connect-options.js';
@@ -57,5 +59,13 @@ export class Stack extends StackBase {
     const options: Partial<ConnectOptions> = typeof first === 'object' ? first : {};
     const socket = new Socket(this, { allowHalfOpen: options.allowHalfOpen, highWaterMark: options.highWaterMark });
     return socket.connect(...args);
+  }
+
+  /**
+   * Opens a control socket, which the `mptcp` command finds: {@link openControl}. It is closed with the stack.
+   * @throws ControlError when the path cannot be used.
+   */
+  control(path?: string): Promise<ControlServer> {
+    return openControl(this, path);
   }
 }

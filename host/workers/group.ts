@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { CounterName, PoolInfoRecord } from '../abi.js';
 import type { Config } from '../config.js';
+import { ControlServer } from '../control/server.js';
 import { MptcpError } from '../error.js';
 import type { EndpointOptions } from '../stack.js';
+import { WorkersTarget } from './control.js';
 import { createChannels } from './exchange.js';
 import type { Answer, Order, WireError, WorkerLink, WorkerReport, WorkerSetup } from './protocol.js';
 
@@ -180,6 +182,17 @@ export class WorkerGroup extends EventEmitter {
   }
 
   /**
+   * Opens a control socket for all workers together, which the `mptcp` command finds; it is closed with them.
+   * @throws ControlError when the path cannot be used.
+   */
+  async control(path?: string): Promise<ControlServer> {
+    const control = await ControlServer.open(new WorkersTarget(this), path);
+    if (this.#closing !== undefined) await control.close();
+    else this.once('close', () => void control.close());
+    return control;
+  }
+
+  /**
    * From now on failures are emitted; before, they are those of {@link startWorkers}.
    * @internal
    */
@@ -191,7 +204,7 @@ export class WorkerGroup extends EventEmitter {
    * Gives an order to threads and waits for the answer of each.
    * @internal
    */
-  ask(threads: readonly Thread[], order: Order['type'], type: Answer['type']): Promise<Answer[]> {
+  ask(threads: readonly Thread[], order: Order['type'] | Order, type: Answer['type']): Promise<Answer[]> {
     const asked = threads.map(({ number, worker }) => {
       if (this.#failure !== undefined) return Promise.reject(this.#failure);
       if (this.#closing !== undefined) {
@@ -199,14 +212,16 @@ export class WorkerGroup extends EventEmitter {
       }
       return new Promise<Answer>((resolve, reject) => {
         this.#awaited.add({ worker: number, type, resolve, reject });
-        worker.postMessage({ type: order } satisfies Order);
+        worker.postMessage(typeof order === 'string' ? { type: order } : order);
       });
     });
     return Promise.all(asked);
   }
 
   #answered(worker: number, answer: Answer): void {
-    if (answer.type === 'message') {
+    if (answer.type === 'event') {
+      this.emit('controlEvent', answer.event);
+    } else if (answer.type === 'message') {
       this.#onMessage?.(worker, answer.value);
     } else if (answer.type === 'failed') {
       this.#fail(worker, restored(answer.error));

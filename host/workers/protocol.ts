@@ -1,5 +1,6 @@
 import type { CounterName, PoolInfoRecord } from '../abi.js';
 import type { Config } from '../config.js';
+import type { Json, JsonObject } from '../control/protocol.js';
 import type { TunOptions } from '../link/tun.js';
 import type { Stack } from '../net/stack.js';
 import type { EndpointOptions, LinkOptions, LinkStatistics } from '../stack.js';
@@ -62,11 +63,13 @@ export interface WorkerSetup {
   readonly channels: readonly (Channel | undefined)[];
 }
 
-/** Parent to worker: open the links; add endpoints and call the module; report; end. */
+/** Parent to worker: open the links; add endpoints and call the module; report; do what a control socket asks; end. */
 export type Order =
   | { readonly type: 'open' }
   | { readonly type: 'start' }
   | { readonly type: 'report' }
+  | { readonly type: 'control'; readonly method: string; readonly params: JsonObject }
+  | { readonly type: 'monitor'; readonly on: boolean }
   | { readonly type: 'close' };
 
 /** Worker to parent. */
@@ -74,6 +77,9 @@ export type Answer =
   | { readonly type: 'opened' }
   | { readonly type: 'started' }
   | { readonly type: 'report'; readonly report: WorkerReport }
+  | { readonly type: 'control'; readonly result: Json }
+  | { readonly type: 'control'; readonly error: WireError }
+  | { readonly type: 'event'; readonly event: JsonObject }
   | { readonly type: 'message'; readonly value: unknown }
   | { readonly type: 'linkError'; readonly link: string; readonly error: WireError }
   | { readonly type: 'failed'; readonly error: WireError };

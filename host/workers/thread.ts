@@ -1,5 +1,6 @@
 /** What runs in a worker thread: a stack that is one shard, its queues of the links, and the application module. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { StackTarget } from '../control/stack-target.js';
 import { MptcpError } from '../error.js';
 import type { Link } from '../link/link.js';
 import { openTun } from '../link/tun.js';
@@ -20,6 +21,8 @@ const stack = new Stack({
   config: { ...setup.config, shards: setup.count, shard: setup.worker },
   handOver: exchange.handOver,
 });
+const target = new StackTarget(stack, setup.worker);
+let unsubscribe: (() => void) | undefined;
 let cleanup: WorkerCleanup | undefined;
 
 function answer(message: Answer): void {
@@ -76,7 +79,23 @@ function report(): void {
   });
 }
 
+/** Answers a request of a control socket; orders are answered in their turn. */
+function control({ method, params }: Extract<Order, { type: 'control' }>): void {
+  try {
+    answer({ type: 'control', result: target.request(method, params) });
+  } catch (error) {
+    answer({ type: 'control', error: wireError(error) });
+  }
+}
+
+/** Tells the parent of events, or no more. */
+function monitor({ on }: Extract<Order, { type: 'monitor' }>): void {
+  unsubscribe?.();
+  unsubscribe = on ? target.monitor((event) => answer({ type: 'event', event })) : undefined;
+}
+
 async function close(): Promise<void> {
+  unsubscribe?.();
   try {
     await cleanup?.();
   } catch (error) {
@@ -88,11 +107,15 @@ async function close(): Promise<void> {
   port.close();
 }
 
-const ORDERS: Readonly<Record<Order['type'], () => void | Promise<void>>> = { open, start, report, close };
+async function carryOut(order: Order): Promise<void> {
+  if (order.type === 'control') control(order);
+  else if (order.type === 'monitor') monitor(order);
+  else await { open, start, report, close }[order.type]();
+}
 
 async function obey(order: Order): Promise<void> {
   try {
-    await ORDERS[order.type]();
+    await carryOut(order);
   } catch (error) {
     answer({ type: 'failed', error: wireError(error) });
   }

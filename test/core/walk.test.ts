@@ -85,10 +85,11 @@ describe.each(VARIANTS)('walking what a stack has (%s)', (variant) => {
     expect(script.accept(listener)).toBe(handle);
     expect(script.info(handle).owner).toBe(OWNER_APPLICATION);
     script.write(handle, 'last words');
-    expect(script.info(handle).unsent).toBe(10);
+    expect(script.info(handle)).toMatchObject({ unsent: 10, ended: 0, peerEnded: 0 });
     script.close(handle);
     expect(walk(script, KIND_CONNECTION)).toEqual([handle]);
     expect(script.info(handle)).toMatchObject({ owner: OWNER_GIVEN_UP, state: CONNECTION_CLOSING });
+    expect(script.info(handle).ended).toBeGreaterThan(0);
     expect(script.x.mptcp_set(handle, 13, 1n)).toBe(ERR_HANDLE);
     peer.expect('A', { length: 10 });
     peer.send('RA', { seq: 1, ack: 11 });

@@ -34,20 +34,25 @@ const HOST_LAYERS: readonly Layer[] = [
   { name: 'link interface', files: /^host\/link\/link\.ts$/, mayImport: [] },
   { name: 'core', files: /^host\/(core|info)\.ts$/, mayImport: [...BASE, 'core'] },
   { name: 'stack', files: /^host\/stack\.ts$/, mayImport: [...BASE, 'core'] },
+  { name: 'control', files: /^host\/control\//, mayImport: [...BASE, 'core', 'stack', 'control'] },
   { name: 'link', files: /^host\/link\//, mayImport: [...BASE, 'core', 'link'] },
-  { name: 'net', files: /^host\/net\//, mayImport: [...BASE, 'core', 'stack', 'net'] },
-  { name: 'workers', files: /^host\/workers\//, mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'workers'] },
+  { name: 'net', files: /^host\/net\//, mayImport: [...BASE, 'core', 'stack', 'control', 'net'] },
+  {
+    name: 'workers',
+    files: /^host\/workers\//,
+    mayImport: [...BASE, 'core', 'stack', 'control', 'link', 'net', 'workers'],
+  },
   { name: 'streams', files: /^host\/streams\//, mayImport: [...BASE, 'core', 'stack', 'streams'] },
   { name: 'sim', files: /^host\/sim\//, mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'sim'] },
   {
     name: 'cli',
     files: /^host\/(cli\/.*|netns)\.ts$/,
-    mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'workers', 'streams', 'sim', 'entry', 'cli'],
+    mayImport: [...BASE, 'core', 'stack', 'control', 'link', 'net', 'workers', 'streams', 'sim', 'entry', 'cli'],
   },
   {
     name: 'entry',
     files: /^host\/(node|deno|worker|browser)\.ts$/,
-    mayImport: [...BASE, 'core', 'stack', 'link', 'net', 'workers', 'streams', 'sim'],
+    mayImport: [...BASE, 'core', 'stack', 'control', 'link', 'net', 'workers', 'streams', 'sim'],
   },
 ];
 

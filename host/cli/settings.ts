@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util';
+import { UsageError } from './arguments.js';
+import type { Command } from './command.js';
+import { printJson, REACH_OPTIONS, REACH_USAGE, withHost } from './reach.js';
+
+const CONNECTION_OPTION = { connection: { type: 'string', short: 'c' } } as const;
+
+export const CONNECTION_USAGE = `  -c, --connection TOKEN
+                     that of one connection: its token (edfcb3c0) as mptcp ss -M -i shows it, or as 0:200001 what
+                     mptcp ss -e shows as sk`;
+
+export const set: Command = {
+  name: 'set',
+  summary: 'changes a setting of a running host or of one connection',
+  usage: `mptcp set NAME VALUE [ --connection TOKEN ]
+
+Sets the default for connections made later, or the setting of one connection while it runs. mptcp get lists the
+settings; docs/abi.md says what they mean. Times may be written as 500us, 200ms or 60s, sizes as 64K, 16M or 1G; a
+negative value follows after "--".
+
+${CONNECTION_USAGE}
+${REACH_USAGE}`,
+
+  async run(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { ...REACH_OPTIONS, ...CONNECTION_OPTION },
+    });
+    const [name, text, ...rest] = positionals;
+    if (name === undefined || text === undefined || rest.length > 0) {
+      throw new UsageError('set: give one NAME and one VALUE, such as scheduler minRtt; mptcp get lists the names');
+    }
+    const value = readValue(text);
+    const { connection } = values;
+    const params = { name, value, ...(connection === undefined ? {} : { connection }) };
+    await withHost(values.control, (host) => host.request('settings.set', params));
+    return 0;
+  },
+};
+
+/** `mptcp get NAME ...`: what `get` does without a URL. */
+export async function getSettings(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { ...REACH_OPTIONS, ...CONNECTION_OPTION },
+  });
+  const { connection } = values;
+  const shown = await withHost(values.control, (host) =>
+    host.request('settings.get', {
+      ...(positionals.length === 0 ? {} : { names: positionals }),
+      ...(connection === undefined ? {} : { connection }),
+    }),
+  );
+  if (values.json) printJson(shown, values);
+  else for (const [name, value] of Object.entries(shown ?? {})) console.log(`${name} ${value}`);
+  return 0;
+}
+
+/** True for arguments of `get` that ask for settings: there is neither a URL nor a path. */
+export function asksForSettings(args: readonly string[]): boolean {
+  return !args.some((arg) => /:\/\/|^--(tun|netns|setup|offload|mtu|memory|output|no-mptcp)\b/.test(arg));
+}
+
+const TIMES: Readonly<Record<string, number>> = { us: 1, µs: 1, ms: 1000, s: 1_000_000 };
+const SIZES: Readonly<Record<string, number>> = { K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+
+/** A value as it is typed: numbers with their units in µs or bytes. */
+function readValue(text: string): string | number {
+  const time = /^(\d{1,12}(?:\.\d{1,6})?)(us|µs|ms|s)$/.exec(text);
+  if (time !== null) return Math.round(Number(time[1]) * (TIMES[time[2] ?? ''] ?? 1));
+  const size = /^(\d{1,9})([KMG])$/.exec(text);
+  if (size !== null) return Number(size[1]) * (SIZES[size[2] ?? ''] ?? 1);
+  return text;
+}
