@@ -134,9 +134,10 @@ describe('mptcp ss', () => {
     const run = (path: string, ...args: string[]) => runCommand(ss, ...args, '--control', path);
     let accepted: Socket | undefined;
     const socket = await network.run(async () => {
-      await listen(server, (peer) => {
+      const halfOpen = server.createServer({ allowHalfOpen: true }, (peer) => {
         accepted = peer;
       });
+      await once(halfOpen.listen(80), 'listening');
       const made = client.connect(80, SERVER);
       await once(made, 'connect');
       made.write('x'.repeat(10_000));
