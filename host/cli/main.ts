@@ -36,8 +36,18 @@ function find(name: string): Command {
   );
 }
 
+/** Options in front of the command belong to it, as in `mptcp -j endpoint show`. */
+function commandFirst(args: readonly string[]): string[] {
+  const options: string[] = [];
+  const rest = [...args];
+  while (rest[0]?.startsWith('-') === true && rest[0] !== '--help' && rest[0] !== '-h') {
+    options.push(...rest.splice(0, rest[0] === '--control' ? 2 : 1));
+  }
+  return [...rest.slice(0, 1), ...options, ...rest.slice(1)];
+}
+
 async function main(args: readonly string[]): Promise<number> {
-  const [first, ...rest] = args;
+  const [first, ...rest] = commandFirst(args);
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     console.log(rest[0] === undefined ? overview() : find(rest[0]).usage);
     return first === undefined ? USAGE : 0;
