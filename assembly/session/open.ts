@@ -284,6 +284,8 @@ export function passiveJoin(link: i32): bool {
     return false;
   }
   const connection = changetype<Connection>(found);
+  // RFC 6824 section 3.1: not before a DSS option came, which may be on its way by another path. The SYN will come again.
+  if (connection.multipath != 0 && connection.version == MPTCP_V0 && connection.confirmed == 0) return true;
   if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) {
     count(COUNTER_MPTCP_MPJoinNoTokenFound);
     return false;

@@ -1,6 +1,12 @@
 /** Segments that fit a state almost or not at all, into a stack with connections in many states. */
 import { describe, expect, it } from 'vitest';
-import { CONFIG_LIMIT_ADD_ADDR_ACCEPTED, ENDPOINT_SIGNAL, ENDPOINT_SUBFLOW } from '../../host/abi.js';
+import {
+  CONFIG_LIMIT_ADD_ADDR_ACCEPTED,
+  CONNECT_VERSION_0,
+  CONNECT_VERSION_1,
+  ENDPOINT_SIGNAL,
+  ENDPOINT_SUBFLOW,
+} from '../../host/abi.js';
 import { joinPassive, MptcpPeer, mptcpActive, mptcpPassive, plainActive, SYN } from './handshakes.js';
 import { addAddrHmac, dssChecksum, joinHmac, token } from './keys.js';
 import type { Dss, MptcpOption } from './options.js';
@@ -43,27 +49,34 @@ function randomMptcp(random: Random, peer: MptcpPeer, seq: number, data: Uint8Ar
   const address = random.pick(['10.1.0.1', '10.0.0.9', '10.9.9.9', 'fd00:0:0:0:0:0:0:1']);
   const nonce = random.next();
   const key = random.chance(7, 8) ? peer.remoteKey : random.wide();
+  const version = random.chance(7, 8) ? peer.version : random.below(3);
+  const flags = random.pick([1, 0x81, 0x41, 0x21, 0]);
   switch (random.below(16)) {
     case 0:
-      return [{ capable: 'syn', version: random.below(3), flags: random.pick([1, 0x81, 0x41, 0x21, 0]) }];
+      return [{ capable: 'syn', version, flags, ...(version === 0 ? { key: peer.key } : {}) }];
     case 1:
-      return [{ capable: 'synack', key: peer.key }];
-    case 2:
-      return [{ capable: 'ack', key: peer.key, peerKey: key, ...(random.chance(1, 2) ? { length: data.length } : {}) }];
+      return [{ capable: 'synack', version, key: random.chance(7, 8) ? peer.key : peer.remoteKey }];
+    case 2: {
+      const length = random.chance(1, 2) ? { length: data.length } : {};
+      return [{ capable: 'ack', version, key: peer.key, peerKey: key, ...length }];
+    }
     case 3:
-      return [{ join: 'syn', token: token(key), nonce, id }];
+      return [{ join: 'syn', token: token(key, peer.version), nonce, id }];
     case 4:
       return [{ join: 'synack', hmac: random.wide(), nonce, id }];
     case 5:
-      return [{ join: 'ack', hmac: joinHmac(peer.key, key, nonce, random.next()) }];
+      return [{ join: 'ack', hmac: joinHmac(peer.key, key, nonce, random.next(), peer.version) }];
     case 6:
-      return [{ addAddr: address, id, echo: true }];
+      return [{ addAddr: address, id, ...(version === 0 ? { version } : { echo: true }) }];
     case 7:
       return [{ addAddr: address, id, hmac: addAddrHmac(peer.key, key, id, address) }];
     case 8:
       return [{ removeAddr: Array.from({ length: 1 + random.below(4) }, () => random.below(6)) }];
     case 9:
-      return [{ prio: random.chance(1, 2) }, randomDss(random, peer, seq, data)];
+      return [
+        { prio: random.chance(1, 2), ...(random.chance(1, 2) ? { id } : {}) },
+        randomDss(random, peer, seq, data),
+      ];
     case 10:
       return random.chance(1, 8) ? [{ fastclose: key }] : [{ fail: peer.remoteDsn(near(random, 0)) }];
     case 11:
@@ -114,18 +127,23 @@ function crowd(
   const checksum = seed % 2 === 1;
   if (seed % 3 === 0) script.endpoint('10.1.0.2', ENDPOINT_SUBFLOW, 3);
   if (seed % 3 === 1) script.endpoint('10.1.0.2', ENDPOINT_SIGNAL, 3);
-  const passive = mptcpPassive(script, { checksum, ts: seed % 4 < 2 });
+  // Both versions, in every combination with what else changes by seed.
+  const version = seed % 5 < 2 ? 0 : 1;
+  const passive = mptcpPassive(script, { checksum, version, ts: seed % 4 < 2 });
+  // Version 0 takes joins after a DSS option only.
+  passive.peer.send('A', { seq: 1, ack: 1, mptcp: [passive.peer.dss(0)] });
   const joined = joinPassive(passive.peer);
-  const active = mptcpActive(script, { port: 5_001, iss: random.next(), checksum });
-  const unconfirmed = mptcpActive(script, { port: 5_002, confirm: false });
+  const active = mptcpActive(script, { port: 5_001, iss: random.next(), checksum, version });
+  const unconfirmed = mptcpActive(script, { port: 5_002, confirm: false, version: 1 - version });
   const plain = plainActive(script, { port: 5_003, iss: 0xffff_fff0 });
   const closing = plainActive(script, { port: 5_004 });
   script.shutdown(closing.handle);
   const waiting = new MptcpPeer(script, { port: 5_005 });
-  waiting.send('S', { ...SYN, mptcp: [{ capable: 'syn' }] });
+  waiting.version = version;
+  waiting.send('S', { ...SYN, mptcp: [{ capable: 'syn', version, ...(version === 0 ? { key: waiting.key } : {}) }] });
   const calling = new MptcpPeer(script, { port: 5_006 }, 0);
   const handles = new Set([passive.handle, active.handle, unconfirmed.handle, plain.handle, closing.handle]);
-  handles.add(script.connect(calling));
+  handles.add(script.connect(calling, CONNECT_VERSION_0 | CONNECT_VERSION_1));
   script.flush();
   calling.irs = script.take(calling)?.seq ?? 0;
   waiting.irs = script.take(waiting)?.seq ?? 0;

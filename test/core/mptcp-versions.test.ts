@@ -155,6 +155,30 @@ describe.each(VARIANTS)('the version of Multipath TCP (%s)', (variant) => {
       peer.expect('A', { ack: 5, mptcp: [] });
     });
 
+    it.each([0, 1])('gives no connection a key that another has by a cookie: version %i', (version) => {
+      /** Opens by a cookie, with a key of the peer's choice as ours, then gives the key of the next connection. */
+      const next = (claimed?: bigint): { key: bigint; script: Script } => {
+        const script = open({ config: [[CONFIG_SYN_COOKIES, 2]] });
+        script.listen(80);
+        const peer = new MptcpPeer(script, { ts: true });
+        const option = version === 0 ? V0 : V1;
+        peer.send('S', { ...SYN, mptcp: [option] });
+        const told = peer.expect('SA').options.mptcp?.[0];
+        const peerKey = claimed ?? (told !== undefined && 'key' in told ? (told.key ?? 0n) : 0n);
+        peer.send('A', { seq: 1, ack: 1, mptcp: [{ capable: 'ack', version, key: KEY, peerKey }] });
+        script.skip();
+        script.set(CONFIG_SYN_COOKIES, 0);
+        const other = new MptcpPeer(script, { port: 7 });
+        other.send('S', { ...SYN, mptcp: [option] });
+        const answer = other.expect('SA').options.mptcp?.[0];
+        return { key: answer !== undefined && 'key' in answer ? (answer.key ?? 0n) : 0n, script };
+      };
+      const first = next().key;
+      expect(next().key).toBe(first);
+      const { key } = next(first);
+      expect([key !== first, key !== 0n]).toEqual([true, true]);
+    });
+
     it('is not one the third ACK to a cookie makes up', () => {
       const script = open({ config: [[CONFIG_SYN_COOKIES, 2]] });
       const listener = script.listen(80, 5, ONLY_1);

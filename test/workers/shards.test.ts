@@ -154,8 +154,11 @@ describe('shards of one host', () => {
     { count: 3, seed: 2, remembers: true },
     // As flows that are always idle: all packets of a join come to the shard that its SYN came to.
     { count: 2, seed: 6, remembers: false },
+    { count: 3, seed: 7, remembers: true, versions: [0 as const] },
   ])('serve connections whose joins come to any of them: %j', async (options) => {
     const { count } = options;
+    // Tokens tell the shard whatever they are the hash of.
+    const versions = 'versions' in options ? options.versions : undefined;
     const { peer, shards, exchanges } = makeWorld(options);
     const accepted = shards.map(() => 0);
     const bodies: Buffer[] = [];
@@ -178,8 +181,10 @@ describe('shards of one host', () => {
     let joined = 0;
     await Promise.all(
       sizes.map(async (size, index) => {
-        const socket = peer.connect({ host: '10.0.1.1', port: 80, localAddress: '10.0.1.2', allowHalfOpen: true });
+        const [host, localAddress] = ['10.0.1.1', '10.0.1.2'];
+        const socket = peer.connect({ host, port: 80, localAddress, allowHalfOpen: true, versions });
         await once(socket, 'connect');
+        expect(socket.info()).toMatchObject({ multipath: true, version: versions?.[0] ?? 1 });
         socket.write(payload(size >> 1, index));
         while ((socket.info()?.subflows.length ?? 0) < 2) await sleep(1);
         joined++;
