@@ -72,6 +72,10 @@ function cutBehindFin(subflow: Subflow): void {
 /** Puts the payload into its place, piece by piece. Returns false when some of it was dropped. */
 function placeSegment(connection: Connection, subflow: Subflow): bool {
   const ranges = subflowRanges(subflow);
+  if (segment.seq == subflow.rcvNxt && ranges.count == 0) {
+    const next = subflow.rcvOffset;
+    return placePiece(connection, subflow, next, next + segment.payloadLength, segment.payload);
+  }
   const start = offsetOf(subflow, segment.seq);
   const end = start + segment.payloadLength;
   let at = max<u64>(start, subflow.rcvOffset);

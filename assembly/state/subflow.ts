@@ -110,7 +110,7 @@ export class Subflow {
   /** Bytes of data that a SYN of ours brought. */
   synBytes: u16;
 
-  // Sending.
+  // Sending: what a segment with data needs lies together, for every line of the cache it touches costs.
   iss: u32;
   sndUna: u32;
   sndNxt: u32;
@@ -142,44 +142,6 @@ export class Subflow {
   /** Highest sequence number acknowledged or sacked (RFC 8985 "fack"). */
   fack: u32;
 
-  // Receiving.
-  irs: u32;
-  rcvNxt: u32;
-  rcvWindowEnd: u32;
-  /** Stream offset of rcvNxt, counted from the first data byte. */
-  rcvOffset: u64;
-  lastAckSent: u32;
-  /** Round-trip time as the receiver sees it, µs, 0 before the first sample, see tcp/receive-rtt.ts. */
-  rcvRtt: u32;
-  /** Echo of the last sample; without timestamps the sequence number that ends the sample, begun at rcvRttAt. */
-  rcvRttMark: u32;
-  rcvRttAt: i64;
-  lastDataReceivedAt: i64;
-  tsRecent: u32;
-  tsRecentAt: u32;
-  tsOffset: u32;
-  receiveMapHead: usize;
-  receiveMapTail: usize;
-  finSeq: u32;
-  finKnown: u32;
-  /** What arrived twice and is to be reported (RFC 2883); empty when both are equal. */
-  duplicateStart: u32;
-  duplicateEnd: u32;
-  /** RangeSet of stream offsets received beyond rcvOffset: four words, see subflowRanges(). */
-  ranges0: u32;
-  ranges1: u32;
-  ranges2: u32;
-  ranges3: u32;
-
-  // Round-trip time (RFC 6298), µs; RACK (RFC 8985).
-  srtt: u32;
-  rttVar: u32;
-  minRtt: u32;
-  rto: u32;
-  rackTime: i64;
-  rackRtt: u32;
-  rackEnd: u32;
-
   // Congestion control (RFC 5681), bytes.
   cwnd: u32;
   ssthresh: u32;
@@ -187,49 +149,92 @@ export class Subflow {
   /** The most in flight after a segment of this round trip, which ends at flightEnd. */
   flightMost: u32;
   flightEnd: u32;
+  /** Segments with data sent. */
+  dataSegmentsOut: u32;
 
+  /** Deadlines, µs, 0 when off. Others stand below. */
+  rtoAt: i64;
+  tailProbeAt: i64;
+  /** When data was sent last, µs. */
+  lastDataAt: i64;
+  /** When something was acknowledged last, µs. */
+  progressAt: i64;
+  lastSentAt: i64;
+  /** When pacing lets data go again, or 0 while it may go. */
+  paceAt: i64;
+  /** When the round trip of the delivery rate began, µs; 0 for not. */
+  rateAt: i64;
+  bytesSent: u64;
+  segmentsOut: u64;
+
+  // Receiving, likewise.
+  irs: u32;
+  rcvNxt: u32;
+  lastAckSent: u32;
+  /** Echo of the last sample; without timestamps the sequence number that ends the sample, begun at rcvRttAt. */
+  rcvRttMark: u32;
+  tsRecent: u32;
+  tsRecentAt: u32;
+  tsOffset: u32;
+  finKnown: u32;
+  /** What arrived twice and is to be reported (RFC 2883); empty when both are equal. */
+  duplicateStart: u32;
+  duplicateEnd: u32;
+  receiveMapHead: usize;
+  receiveMapTail: usize;
+  /** RangeSet of stream offsets received beyond rcvOffset: four words, see subflowRanges(). */
+  ranges0: u32;
+  ranges1: u32;
+  ranges2: u32;
+  ranges3: u32;
+  /** Payload bytes of the largest segment received. */
+  rcvMss: u32;
+  /** Segments with data received; of them out of order, further down. */
+  dataSegmentsIn: u32;
+  /** Stream offset of rcvNxt, counted from the first data byte. */
+  rcvOffset: u64;
+  lastReceivedAt: i64;
+  lastDataReceivedAt: i64;
+  /** Deadline of a delayed acknowledgment, µs, 0 when off. */
+  ackAt: i64;
+  segmentsIn: u64;
+  outOfOrder: u32;
+
+  // Acknowledgments, timers, statistics.
+  rcvWindowEnd: u32;
+  /** Round-trip time as the receiver sees it, µs, 0 before the first sample, see tcp/receive-rtt.ts. */
+  rcvRtt: u32;
+  rcvRttAt: i64;
+  finSeq: u32;
+  /** Round-trip time (RFC 6298), µs; RACK (RFC 8985). */
+  srtt: u32;
+  rttVar: u32;
+  minRtt: u32;
+  rto: u32;
+  rackTime: i64;
+  rackRtt: u32;
+  rackEnd: u32;
   /** Timer: three double words, see subflowTimer(). */
   timer0: i64;
   timer1: i64;
   timer2: i64;
-  /** Deadlines, µs, 0 when off. */
-  rtoAt: i64;
+  /** Further deadlines, µs, 0 when off. */
   rackAt: i64;
-  tailProbeAt: i64;
-  /** When pacing lets data go again, or 0 while it may go. */
-  paceAt: i64;
-  lastDataAt: i64;
-  /** When something was acknowledged last, µs. */
-  progressAt: i64;
-  ackAt: i64;
   probeAt: i64;
   stateAt: i64;
-  lastReceivedAt: i64;
-  lastSentAt: i64;
-
-  bytesSent: u64;
   bytesAcked: u64;
   bytesRetransmitted: u64;
-  segmentsOut: u64;
-  segmentsIn: u64;
-  /** Segments with data sent and received; received out of order; that the peer got twice by what it says. */
-  dataSegmentsOut: u32;
-  dataSegmentsIn: u32;
-  outOfOrder: u32;
+  /** Segments that the peer got twice by what it says. */
   duplicates: u32;
-  /** Payload bytes of the largest segment received. */
-  rcvMss: u32;
   retransmits: u32;
   timeouts: u32;
   failDsn: u64;
   answeredAt: u32;
   /** When the last probe of a closed window became due, µs. */
   windowProbeAt: i64;
-
-  /** Bytes delivered; the delivery rate, bytes per second; when its round trip began (0 for not), with which numbers. */
+  /** Bytes delivered; the delivery rate, bytes per second; with which numbers its round trip began, see rateAt. */
   delivered: u64;
   deliveryRate: u64;
-  rateAt: i64;
   rateDelivered: u64;
   rateEnd: u32;
 

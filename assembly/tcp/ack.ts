@@ -55,6 +55,8 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
   rttSampleForget();
   if (seqLt(ack, una)) return 0;
   const windowChanged = updateWindow(subflow);
+  // Who only receives has nothing in flight to be acknowledged: so it is with most segments that bring data.
+  if (ack == una && subflow.segmentHead == 0 && subflow.tailProbe == PROBE_NONE && ack == subflow.fack) return 0;
   const duplicate =
     ack == una &&
     !windowChanged &&

@@ -29,6 +29,12 @@ import { TCP_HEADER_BYTES } from '../wire/segment';
  * and the payload stays in the pages of the send buffer, one Iovec a piece.
  */
 
+/** Fields of the virtio-net header as they stand in its first word; where the TCP checksum is in its header. */
+const VNET_NEEDS_CSUM: u32 = 1;
+const VNET_GSO_TCPV4: u32 = 1 << 8;
+const VNET_GSO_TCPV6: u32 = 4 << 8;
+const TCP_CHECKSUM_OFFSET: u32 = 16;
+
 let ring: usize = 0;
 let base: i64 = 0;
 let identification: u32 = 0;
@@ -115,17 +121,13 @@ export function finishPacket(
   record.pieces = pieces;
   storeBe16(tcp + 16, offload ? checksumFoldPartial(sum) : checksumFold(sum));
   if (vnet != 0) {
-    memory.fill(start, 0, vnet);
-    if (offload) {
-      store<u8>(start, 1);
-      store<u16>(start, <u16>ipBytes, 6);
-      store<u16>(start, 16, 8);
-    }
-    if (segmentSize != 0) {
-      store<u8>(start, isMapped(localHi, localLo) ? 1 : 4, 1);
-      store<u16>(start, <u16>(ipBytes + tcpBytes), 2);
-      store<u16>(start, <u16>segmentSize, 4);
-    }
+    // struct virtio_net_hdr: flags, gso_type, hdr_len | gso_size, csum_start | csum_offset, num_buffers.
+    let first: u32 = offload ? VNET_NEEDS_CSUM : 0;
+    if (segmentSize != 0)
+      first |= (isMapped(localHi, localLo) ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6) | ((ipBytes + tcpBytes) << 16);
+    store<u32>(start, first);
+    store<u32>(start, segmentSize | (offload ? ipBytes << 16 : 0), 4);
+    store<u32>(start, offload ? TCP_CHECKSUM_OFFSET : 0, 8);
   }
   count(COUNTER_PACKETS_OUT);
   countBy(COUNTER_BYTES_OUT, record.length - vnet);
@@ -140,7 +142,8 @@ export function wholePacket(descriptor: usize, linkIndex: i32, address: usize, l
   record.segmentSize = 0;
   let pieces: u32 = 0;
   if (vnet != 0) {
-    memory.fill(descriptor + TX_DESCRIPTOR_HEADER, 0, vnet);
+    store<u64>(descriptor + TX_DESCRIPTOR_HEADER, 0);
+    store<u32>(descriptor + TX_DESCRIPTOR_HEADER, 0, 8);
     writePiece(descriptor, pieces++, descriptor + TX_DESCRIPTOR_HEADER, vnet);
   }
   writePiece(descriptor, pieces++, address, length);

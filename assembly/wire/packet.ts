@@ -11,7 +11,7 @@ import {
 } from '../abi';
 import { isImpossibleSourceV4, isImpossibleSourceV6, isV4, mapV4 } from './address';
 import { loadBe16, loadBe32, loadBe64, storeBe16, storeBe32, storeBe64 } from './bytes';
-import { checksumFold, sumBytes } from './checksum';
+import { checksumFold, sumBytes, sumHeader20 } from './checksum';
 
 export { isV4 } from './address';
 
@@ -80,7 +80,8 @@ function parseV4(address: usize, length: u32): i32 {
     return COUNTER_DROP_IP_HEADER;
   }
   // RFC 1122 section 3.2.1.2: a host MUST verify the header checksum and drop a packet with a bad one.
-  if (checksumFold(sumBytes(address, headerLength, 0)) != 0) return COUNTER_DROP_IP_CHECKSUM;
+  const sum = headerLength == IPV4_HEADER_BYTES ? sumHeader20(address) : sumBytes(address, headerLength, 0);
+  if (checksumFold(sum) != 0) return COUNTER_DROP_IP_CHECKSUM;
   // More-fragments bit or a fragment offset.
   if ((loadBe16(address + 6) & 0x3fff) != 0) return COUNTER_DROP_IP_FRAGMENT;
   const src = loadBe32(address + 12);
@@ -196,17 +197,20 @@ export function writeIpHeader(
   identification: u32,
 ): u32 {
   if (isV4(dstHi, dstLo)) {
-    store<u8>(p, 0x45);
-    store<u8>(p + 1, <u8>ecn);
-    storeBe16(p + 2, IPV4_HEADER_BYTES + payloadLength);
-    storeBe16(p + 4, identification);
-    storeBe16(p + 6, 0x4000);
-    store<u8>(p + 8, <u8>hopLimit);
-    store<u8>(p + 9, <u8>protocol);
-    store<u16>(p + 10, 0);
-    storeBe32(p + 12, <u32>srcLo);
-    storeBe32(p + 16, <u32>dstLo);
-    storeBe16(p + 10, checksumFold(sumBytes(p, IPV4_HEADER_BYTES, 0)));
+    // Summed in registers: words just stored cannot be loaded at once in another size.
+    const length = IPV4_HEADER_BYTES + payloadLength;
+    const from = <u32>srcLo;
+    const to = <u32>dstLo;
+    const rest = (hopLimit << 8) | protocol;
+    let sum = 0x4500 + ecn + length + identification + 0x4000 + rest;
+    sum += (from >> 16) + (from & 0xffff) + (to >> 16) + (to & 0xffff);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    storeBe32(p, 0x45000000 | (ecn << 16) | length);
+    storeBe32(p + 4, (identification << 16) | 0x4000);
+    storeBe32(p + 8, (rest << 16) | (sum ^ 0xffff));
+    storeBe32(p + 12, from);
+    storeBe32(p + 16, to);
     return IPV4_HEADER_BYTES;
   }
   storeBe32(p, 0x60000000 | (ecn << 20));

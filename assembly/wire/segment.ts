@@ -1,6 +1,6 @@
 /* The TCP header (RFC 9293 section 3.1). */
 import { COUNTER_DROP_TCP_CHECKSUM, COUNTER_DROP_TCP_HEADER } from '../abi';
-import { loadBe16, loadBe32, storeBe16, storeBe32 } from './bytes';
+import { loadBe16, loadBe32, storeBe32 } from './bytes';
 import { checksumFold, sumBytes, sumPseudoHeader } from './checksum';
 import { PROTOCOL_TCP, packet } from './packet';
 
@@ -96,12 +96,9 @@ export function writeTcpHeader(
   window: u32,
   optionsLength: u32,
 ): void {
-  storeBe16(p, srcPort);
-  storeBe16(p + 2, dstPort);
+  storeBe32(p, (srcPort << 16) | dstPort);
   storeBe32(p + 4, seq);
   storeBe32(p + 8, ack);
-  store<u8>(p + 12, <u8>((TCP_HEADER_BYTES + optionsLength) << 2));
-  store<u8>(p + 13, <u8>flags);
-  storeBe16(p + 14, window);
+  storeBe32(p + 12, ((TCP_HEADER_BYTES + optionsLength) << 26) | (flags << 16) | window);
   store<u32>(p + 16, 0);
 }
