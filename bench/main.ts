@@ -2,6 +2,7 @@ import { removeLeftoversAtExit } from '../test/lab/leftovers.js';
 import { measureAgainst } from './against.js';
 import { BenchUsageError, chooseCases, parseArguments, USAGE } from './arguments.js';
 import { core } from './core/bench.js';
+import { handover } from './handover/bench.js';
 import { handshake } from './handshake/bench.js';
 import { latency } from './latency/bench.js';
 import { provenance } from './machine.js';
@@ -16,7 +17,7 @@ import { tcp } from './tcp/bench.js';
 import { tun } from './tun/bench.js';
 
 /** In the order of the run: what the others leave behind on the heap would slow those that go through sockets. */
-const BENCHES: readonly Bench[] = [tun, latency, core, scale, handshake, tcp, micro];
+const BENCHES: readonly Bench[] = [tun, latency, handover, core, scale, handshake, tcp, micro];
 
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));

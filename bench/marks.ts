@@ -109,6 +109,20 @@ export const MARKS: readonly Mark[] = [
     figure: value,
   },
   {
+    kind: 'must',
+    text: 'handover: after a path ended nothing stands still longer than with the kernel',
+    least: 1,
+    cases: /^handover\//,
+    figure: ratio,
+  },
+  {
+    kind: 'goal',
+    text: 'handover: half as long as with the kernel',
+    least: 2,
+    cases: /^handover\//,
+    figure: ratio,
+  },
+  {
     kind: 'goal',
     text: 'core: faster than native smoltcp at every segment size',
     least: 1,

@@ -104,10 +104,9 @@ export async function runFlows(plan: RunPlan): Promise<RunResult> {
   try {
     relay = await Relay.start({
       device: 'wire',
-      left: { netns: left.name, address: `${LEFT}/24` },
+      left: [{ netns: left.name, address: `${LEFT}/24` }],
       right: { netns: right.name, address: `${RIGHT}/24` },
-      port: PORT,
-      ports: plan.flows.map(({ path }) => path),
+      sorted: { port: PORT, ports: plan.flows.map(({ path }) => path) },
       paths: plan.paths,
     });
     stack = await attachStack(left, right);

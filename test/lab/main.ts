@@ -13,6 +13,7 @@ import { iperf3, many } from './load-scenarios.js';
 import { obstacles } from './requirements.js';
 import { Checks, type Choice, type Figures, type Scenario } from './scenario.js';
 import { checksum, ipv6, serveCurl, synCookies, uploadCurl } from './serve-scenarios.js';
+import { simultFlows } from './simult-flows.js';
 import { tcpBlackout, tcpCubic, tcpFairness, tcpReno } from './tcp-scenarios.js';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -34,6 +35,7 @@ const SCENARIOS: readonly Scenario[] = [
   joinFullmesh,
   joinFastclose,
   joinLinkFailure,
+  simultFlows,
   iperf3,
   many,
   tcpReno,

@@ -79,10 +79,10 @@ describe('a path of the relay', () => {
   it('loses everything while it is cut, what is under way too', () => {
     const path = new RelayPath(SHAPE);
     path.take('right', packet(1500, 1), 0);
-    path.cut = true;
+    path.mode = 'cut';
     path.take('right', packet(1500, 2), 0);
     expect(arrived(path, 2 * DELAY).numbers).toEqual([]);
-    path.cut = false;
+    path.mode = 'open';
     path.take('right', packet(1500, 3), 2 * DELAY);
     expect(arrived(path, 9 * DELAY).numbers).toEqual([3]);
     expect(path.statistics.cut).toBe(2);

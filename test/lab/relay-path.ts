@@ -16,6 +16,9 @@ export interface PathShape {
   readonly seed: number;
 }
 
+/** What a path does: it works, loses everything without a word, or answers everything with a reset. */
+export type PathMode = 'open' | 'cut' | 'reset';
+
 /** What became of the packets of a path. */
 export interface PathStatistics {
   readonly forwarded: number;
@@ -38,7 +41,7 @@ interface Packet {
  * when it came, not from when a timer fires, so the rate is exact and a late timer delays one packet only.
  */
 export class RelayPath {
-  cut = false;
+  mode: PathMode = 'open';
   readonly #shape: PathShape;
   readonly #random: Random;
   readonly #lines: Readonly<Record<Way, Line>>;
@@ -61,7 +64,7 @@ export class RelayPath {
 
   /** Takes a packet that came at `now`, µs. The bytes are copied. */
   take(way: Way, bytes: Uint8Array, now: number): void {
-    if (this.cut) this.#statistics.cut++;
+    if (this.mode !== 'open') this.#statistics.cut++;
     else if (tcpPayload(bytes) > 0 && this.#random.chance(this.#shape.loss)) this.#statistics.lost++;
     else if (!this.#lines[way].take(bytes, now)) this.#statistics.droppedByQueue++;
   }
@@ -74,7 +77,7 @@ export class RelayPath {
       if (packet === undefined) return Number.POSITIVE_INFINITY;
       if (packet.arrives > now) return packet.arrives;
       line.shift();
-      if (this.cut) {
+      if (this.mode !== 'open') {
         this.#statistics.cut++;
         continue;
       }
@@ -133,6 +136,13 @@ class Line {
 }
 
 const IPV4_TCP = 6;
+
+/** Addresses of an IPv4 packet as numbers; undefined for anything else. */
+export function ipv4Addresses(bytes: Uint8Array): { source: number; destination: number } | undefined {
+  if (bytes.length < 20 || (bytes[0] ?? 0) >> 4 !== 4) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { source: view.getUint32(12), destination: view.getUint32(16) };
+}
 
 /** Ports of a TCP segment in an IPv4 packet; undefined for anything else. */
 export function tcpPorts(bytes: Uint8Array): { source: number; destination: number } | undefined {

@@ -1,6 +1,6 @@
 /**
- * The thread of a relay: reads two TUN devices, one in each namespace, and brings their packets to the other side by
- * the path that the port of the right side names. It sleeps in ppoll(2), which wakes within some ten µs of the time
+ * The thread of a relay: reads TUN devices, one in each namespace, and brings their packets to the other side by the
+ * path that the port of the right side or the address of the left one names. It sleeps in ppoll(2), which wakes within some ten µs of the time
  * asked for; timers of the event loop know ms only.
  */
 import { createRequire } from 'node:module';
@@ -8,8 +8,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openTun } from '../../host/link/tun.js';
 import { linuxSystem, type TunSystem } from '../../host/link/tun-libc.js';
 import { runAhead } from './real-time.js';
-import { CONTROL_STOP, type RelayPlan, type RelayReport } from './relay.js';
-import { RelayPath, tcpPorts, type Way } from './relay-path.js';
+import { CONTROL_STOP, MODES, type RelayPlan, type RelayReport } from './relay.js';
+import { ipv4Addresses, RelayPath, tcpPorts, type Way } from './relay-path.js';
+import { resetFor } from './relay-reset.js';
 
 /** Packets read from one device before those of the other have their turn. */
 const BATCH = 64;
@@ -32,9 +33,12 @@ const ppoll = koffi.load(null).func('ppoll', 'int', ['void *', 'ulong', 'void *'
 const control = new Int32Array(plan.control);
 const paths = plan.paths.map((shape) => new RelayPath(shape));
 const buffer = new Uint8Array(PACKET_BYTES);
-const left = open(plan.left.netns, plan.left.address, 'right');
+const left = plan.left.map(({ netns, address }) => open(netns, address, 'right'));
 const right = open(plan.right.netns, plan.right.address, 'left');
-const devices: readonly Device[] = [left, right];
+const devices: readonly Device[] = [...left, right];
+const pathOf = sorter();
+/** The left end of each path. */
+const leftOf = paths.map((_, path) => left['ends' in plan.sorted ? (plan.sorted.ends[path] ?? 0) : 0] ?? right);
 let strangers = 0;
 
 runAhead(RELAY_PRIORITY);
@@ -58,14 +62,16 @@ function open(netns: string, address: string, way: Way): Device {
 }
 
 function run(): void {
-  const polled = Buffer.alloc(16);
+  const polled = Buffer.alloc(devices.length * 8);
   const timeout = Buffer.alloc(16);
   for (const [index, { descriptor }] of devices.entries()) {
     polled.writeInt32LE(descriptor, index * 8);
     polled.writeInt16LE(POLLIN, index * 8 + 4);
   }
   while (Atomics.load(control, CONTROL_STOP) === 0) {
-    for (const [index, path] of paths.entries()) path.cut = Atomics.load(control, CONTROL_STOP + 1 + index) !== 0;
+    for (const [index, path] of paths.entries()) {
+      path.mode = MODES[Atomics.load(control, CONTROL_STOP + 1 + index)] ?? 'open';
+    }
     let busy = false;
     for (const device of devices) busy = receive(device) || busy;
     const next = deliver();
@@ -88,29 +94,57 @@ function receive({ descriptor, way }: Device): boolean {
     const length = system.read(descriptor, buffer);
     if (length <= 0) return false;
     const packet = buffer.subarray(0, length);
-    const ports = tcpPorts(packet);
-    const port = way === 'right' ? ports?.destination : ports?.source;
-    const path = port === undefined ? undefined : paths[plan.ports[port - plan.port] ?? -1];
+    const path = paths[pathOf(packet, way)];
     if (path === undefined) strangers++;
-    else path.take(way, packet, time());
+    else if (path.mode === 'reset') answer(descriptor, packet);
+    path?.take(way, packet, time());
   }
   return true;
+}
+
+/** Tells the sender of a packet that nobody knows its connection. */
+function answer(descriptor: number, packet: Uint8Array): void {
+  const reset = resetFor(packet);
+  if (reset !== undefined) system.write(descriptor, reset, reset.length);
+}
+
+/** What finds the number of a packet's path; that of none is beyond all paths. */
+function sorter(): (packet: Uint8Array, way: Way) => number {
+  const { sorted } = plan;
+  if ('ports' in sorted) {
+    return (packet, way) => {
+      const found = tcpPorts(packet);
+      const port = way === 'right' ? found?.destination : found?.source;
+      return port === undefined ? -1 : (sorted.ports[port - sorted.port] ?? -1);
+    };
+  }
+  const known = new Map(sorted.addresses.map((address, path) => [ipv4Number(address), path]));
+  return (packet, way) => {
+    const found = ipv4Addresses(packet);
+    const address = way === 'right' ? found?.source : found?.destination;
+    return address === undefined ? -1 : (known.get(address) ?? -1);
+  };
+}
+
+function ipv4Number(address: string): number {
+  return address.split('.').reduce((number, part) => number * 256 + Number(part), 0);
 }
 
 /** Returns when the next packet is due, µs. */
 function deliver(): number {
   let next = Number.POSITIVE_INFINITY;
   const now = time();
-  for (const path of paths) {
+  for (const [index, path] of paths.entries()) {
+    const toLeft = (bytes: Uint8Array): void => write(leftOf[index] ?? right, bytes);
     next = Math.min(next, path.deliver('right', now, toRight), path.deliver('left', now, toLeft));
   }
   return next;
 }
 
 function toRight(bytes: Uint8Array): void {
-  system.write(right.descriptor, bytes, bytes.length);
+  write(right, bytes);
 }
 
-function toLeft(bytes: Uint8Array): void {
-  system.write(left.descriptor, bytes, bytes.length);
+function write({ descriptor }: Device, bytes: Uint8Array): void {
+  system.write(descriptor, bytes, bytes.length);
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { PathShape, PathStatistics } from './relay-path.js';
+import type { PathMode, PathShape, PathStatistics } from './relay-path.js';
 
-/** Words of {@link RelayPlan.control}: the relay ends when the first is not 0; path N is cut while word 1 + N is not. */
+/** Words of {@link RelayPlan.control}: the relay ends when the first is not 0; word 1 + N is the {@link MODES} of path N. */
 export const CONTROL_STOP = 0;
+export const MODES: readonly PathMode[] = ['open', 'cut', 'reset'];
 
 /** One end of the relay: a TUN device made in a namespace, with the kernel's address, `ADDRESS/PREFIX`. */
 export interface RelayEnd {
@@ -11,15 +12,25 @@ export interface RelayEnd {
   readonly address: string;
 }
 
+/** Connections to port `port` + N of the right side go by the path whose number is entry N; there is one left end. */
+export interface SortedByPort {
+  readonly port: number;
+  readonly ports: readonly number[];
+}
+
+/** Path N is that of address N on the left, which is at the left end whose number is entry N of `ends`. */
+export interface SortedByAddress {
+  readonly addresses: readonly string[];
+  readonly ends: readonly number[];
+}
+
 /** What the thread of a relay is given. */
 export interface RelayPlan {
   /** Name of the device in both namespaces. */
   readonly device: string;
-  readonly left: RelayEnd;
+  readonly left: readonly RelayEnd[];
   readonly right: RelayEnd;
-  /** Connections to port `port` + N of the right side go by the path whose number is entry N. */
-  readonly port: number;
-  readonly ports: readonly number[];
+  readonly sorted: SortedByPort | SortedByAddress;
   readonly paths: readonly PathShape[];
   readonly control: SharedArrayBuffer;
 }
@@ -31,7 +42,7 @@ export interface RelayReport {
   readonly strangers: number;
 }
 
-/** A relay between two namespaces, in a thread of its own so that it does not wait for the stack that it measures. */
+/** A relay between namespaces on the left and one on the right, in a thread of its own so that it does not wait for the stack that it measures. */
 export class Relay {
   readonly #worker: Worker;
   readonly #control: Int32Array;
@@ -45,7 +56,7 @@ export class Relay {
     this.#failed.catch(() => undefined);
   }
 
-  /** Resolves when both devices are there. @throws TunError as `openTun` does. */
+  /** Resolves when all devices are there. @throws TunError as `openTun` does. */
   static async start(plan: Omit<RelayPlan, 'control'>): Promise<Relay> {
     const control = new SharedArrayBuffer((1 + plan.paths.length) * Int32Array.BYTES_PER_ELEMENT);
     const workerData: RelayPlan = { ...plan, control };
@@ -57,7 +68,12 @@ export class Relay {
 
   /** Has path number `index` lose everything, or nothing more. */
   cut(index: number, cut: boolean): void {
-    Atomics.store(this.#control, CONTROL_STOP + 1 + index, cut ? 1 : 0);
+    this.set(index, cut ? 'cut' : 'open');
+  }
+
+  /** Has path number `index` work, lose everything, or answer everything with a reset. */
+  set(index: number, mode: PathMode): void {
+    Atomics.store(this.#control, CONTROL_STOP + 1 + index, MODES.indexOf(mode));
   }
 
   /** Ends the relay and gives what it counted. Its devices are gone. */
