@@ -37,8 +37,9 @@ const left = plan.left.map(({ netns, address }) => open(netns, address, 'right')
 const right = open(plan.right.netns, plan.right.address, 'left');
 const devices: readonly Device[] = [...left, right];
 const pathOf = sorter();
-/** The left end of each path. */
-const leftOf = paths.map((_, path) => left['ends' in plan.sorted ? (plan.sorted.ends[path] ?? 0) : 0] ?? right);
+const toRight = writer(right);
+/** What writes to the left end of each path. */
+const toLeft = paths.map((_, path) => writer(left['ends' in plan.sorted ? (plan.sorted.ends[path] ?? 0) : 0] ?? right));
 let strangers = 0;
 
 runAhead(RELAY_PRIORITY);
@@ -135,16 +136,11 @@ function deliver(): number {
   let next = Number.POSITIVE_INFINITY;
   const now = time();
   for (const [index, path] of paths.entries()) {
-    const toLeft = (bytes: Uint8Array): void => write(leftOf[index] ?? right, bytes);
-    next = Math.min(next, path.deliver('right', now, toRight), path.deliver('left', now, toLeft));
+    next = Math.min(next, path.deliver('right', now, toRight), path.deliver('left', now, toLeft[index] ?? toRight));
   }
   return next;
 }
 
-function toRight(bytes: Uint8Array): void {
-  write(right, bytes);
-}
-
-function write({ descriptor }: Device, bytes: Uint8Array): void {
-  system.write(descriptor, bytes, bytes.length);
+function writer({ descriptor }: Device): (bytes: Uint8Array) => void {
+  return (bytes) => system.write(descriptor, bytes, bytes.length);
 }
