@@ -22,6 +22,9 @@ const SWITCHES = [
   'tailLossProbe',
   'frto',
   'idleRestart',
+  'opportunistic',
+  'penalisation',
+  'roundRobinCwndLimited',
 ] as const satisfies readonly ConfigName[];
 
 type SwitchName = (typeof SWITCHES)[number];

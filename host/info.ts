@@ -130,6 +130,20 @@ export interface SubflowInfo extends Ends {
   readonly lastDataSent: number;
   readonly lastDataReceived: number;
   readonly lastReceived: number;
+  /** The congestion controller in use, and whether it was set for this subflow alone. */
+  readonly congestion: CongestionName;
+  readonly congestionOwn: boolean;
+  /** Quanta it gets in its turn (roundRobin). */
+  readonly weight: number;
+  /** Times the scheduler gave it bytes; had room and waited for a faster one (blest, ecf). */
+  readonly timesChosen: number;
+  readonly timesHeldBack: number;
+  /** Times it had room and bytes on a slower one held up the window; times its own window was halved for that. */
+  readonly timesBlocked: number;
+  readonly timesPenalised: number;
+  /** Bytes it was given that another had before, and as copies (redundant). */
+  readonly bytesReinjected: number;
+  readonly bytesRedundant: number;
 }
 
 /** A connection at one moment, with its subflows. */
@@ -178,6 +192,9 @@ export interface ConnectionInfo extends Ends {
   /** How far the end of this side's stream is; the peer's end of stream, and all before it, has arrived. */
   readonly ownEnd: 'open' | 'asked' | 'sent' | 'acknowledged';
   readonly peerEnded: boolean;
+  /** What BLEST multiplies with now, in thousandths, 0 before it began; whether ECF waits for the faster subflow. */
+  readonly blestLambda: number;
+  readonly ecfWaiting: boolean;
   readonly subflows: readonly SubflowInfo[];
 }
 
@@ -258,6 +275,8 @@ export function connectionInfo(core: Core, handle: number): ConnectionInfo | und
     unsent: record.unsent,
     ownEnd: OWN_ENDS[record.ended] ?? 'open',
     peerEnded: record.peerEnded !== 0,
+    blestLambda: record.blestLambda,
+    ecfWaiting: record.ecfWaiting !== 0,
     subflows: subflowInfos(core, handle),
   };
 }
@@ -337,6 +356,15 @@ function subflowInfo(record: SubflowInfoRecord): SubflowInfo {
     lastDataSent: Number(record.lastDataSent),
     lastDataReceived: Number(record.lastDataReceived),
     lastReceived: Number(record.lastReceived),
+    congestion: CONGESTION_NAMES[record.congestion] ?? 'reno',
+    congestionOwn: record.congestionOwn !== 0,
+    weight: record.weight,
+    timesChosen: record.timesChosen,
+    timesHeldBack: record.timesHeldBack,
+    timesBlocked: record.timesBlocked,
+    timesPenalised: record.timesPenalised,
+    bytesReinjected: Number(record.bytesReinjected),
+    bytesRedundant: Number(record.bytesRedundant),
   };
 }
 

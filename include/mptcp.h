@@ -292,7 +292,7 @@ enum mptcp_wasm_subflow_flags {
   MPTCP_WASM_SUBFLOW_ACTIVE_OPEN = 32,
 };
 
-/* Congestion controllers, the value of CONFIG_CONGESTION. */
+/* Congestion controllers, the value of CONFIG_CONGESTION. A coupled one couples the subflows of a connection that use it. */
 enum mptcp_wasm_controllers {
   /* NewReno (RFC 5681, RFC 6582), uncoupled */
   MPTCP_WASM_CONGESTION_RENO = 0,
@@ -300,12 +300,26 @@ enum mptcp_wasm_controllers {
   MPTCP_WASM_CONGESTION_LIA = 1,
   /* CUBIC (RFC 9438), uncoupled */
   MPTCP_WASM_CONGESTION_CUBIC = 2,
+  /* Opportunistic Linked Increases (draft-khalili-mptcp-congestion-control), coupled */
+  MPTCP_WASM_CONGESTION_OLIA = 3,
+  /* Balanced Linked Adaptation (draft-walid-mptcp-congestion-control), coupled */
+  MPTCP_WASM_CONGESTION_BALIA = 4,
+  /* weighted Vegas (draft-xu-mptcp-congestion-control), coupled, by delay */
+  MPTCP_WASM_CONGESTION_WVEGAS = 5,
 };
 
 /* Packet schedulers, the value of CONFIG_SCHEDULER. */
 enum mptcp_wasm_schedulers {
   /* the subflow with the smallest smoothed RTT that has room in its congestion window */
   MPTCP_WASM_SCHEDULER_MIN_RTT = 0,
+  /* one subflow after the other, each a quantum at a time */
+  MPTCP_WASM_SCHEDULER_ROUND_ROBIN = 1,
+  /* every byte on every subflow, as far as it is not acknowledged before */
+  MPTCP_WASM_SCHEDULER_REDUNDANT = 2,
+  /* smallest RTT, but a slower subflow waits when it would block the window (BLEST, Ferlin et al. 2016) */
+  MPTCP_WASM_SCHEDULER_BLEST = 3,
+  /* smallest RTT, but a slower subflow waits when the faster one would be done first (ECF, Lim et al. 2017) */
+  MPTCP_WASM_SCHEDULER_ECF = 4,
 };
 
 /* Keys of mptcp_set and mptcp_get. With handle 0 they set the stack's default for connections made later; keys marked (connection) can also be set on one connection while it runs. */
@@ -430,6 +444,36 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_VERSION_RETRY = 66,
   /* µs, default 3,600 s: how long is remembered which version an address and port has */
   MPTCP_WASM_CONFIG_VERSION_EXPIRES = 67,
+  /* 0 or 1, default 1: when the peer's window or a full send buffer stops a subflow that has room, it sends again what holds that up on a slower one (NSDI 2012) (connection) */
+  MPTCP_WASM_CONFIG_OPPORTUNISTIC = 92,
+  /* 0 or 1, default 1: the congestion window of such a slower subflow is halved, at most once in a round trip of the faster one (NSDI 2012) (connection) */
+  MPTCP_WASM_CONFIG_PENALISATION = 93,
+  /* segments, default 4: both only when the congestion window of the slower subflow is no larger than this, … (connection) */
+  MPTCP_WASM_CONFIG_OPPORTUNISTIC_CWND = 94,
+  /* default 4: … or its RTT is longer than so many times that of the faster one (connection) */
+  MPTCP_WASM_CONFIG_OPPORTUNISTIC_RATIO = 95,
+  /* segments, default 1: how much a subflow gets in its turn, times its weight (connection) */
+  MPTCP_WASM_CONFIG_ROUND_ROBIN_QUANTUM = 96,
+  /* 0 or 1, default 1: a subflow whose congestion window is full is passed over; 0 waits for it, so that shares stay even (connection) */
+  MPTCP_WASM_CONFIG_ROUND_ROBIN_CWND_LIMITED = 97,
+  /* thousandths, default 1,200: what the bytes a faster subflow may send are multiplied with at first (connection) */
+  MPTCP_WASM_CONFIG_BLEST_LAMBDA = 98,
+  /* thousandths, default 1,000: the least it becomes (connection) */
+  MPTCP_WASM_CONFIG_BLEST_LAMBDA_MIN = 99,
+  /* thousandths, default 1,300: the most it becomes (connection) */
+  MPTCP_WASM_CONFIG_BLEST_LAMBDA_MAX = 100,
+  /* thousandths, default 10: by how much it shrinks in a round trip in which nothing was blocked (connection) */
+  MPTCP_WASM_CONFIG_BLEST_LAMBDA_LESS = 101,
+  /* thousandths, default 40: by how much it grows in one in which something was (connection) */
+  MPTCP_WASM_CONFIG_BLEST_LAMBDA_MORE = 102,
+  /* thousandths, default 250: how much longer ECF goes on to wait once it waits (connection) */
+  MPTCP_WASM_CONFIG_ECF_BETA = 103,
+  /* segments, default 10: what all subflows with wVegas together keep in the queues of their paths (connection) */
+  MPTCP_WASM_CONFIG_WVEGAS_ALPHA_TOTAL = 104,
+  /* segments, default 2: what a subflow keeps there at first, and at least (connection) */
+  MPTCP_WASM_CONFIG_WVEGAS_ALPHA_INITIAL = 105,
+  /* segments, default 1: with more than this in the queue slow start ends (connection) */
+  MPTCP_WASM_CONFIG_WVEGAS_GAMMA = 106,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -830,8 +874,12 @@ struct mptcp_wasm_connection_info {
   uint32_t ended;
   /* 1 once the peer's end of stream, and all before it, has arrived */
   uint32_t peer_ended;
+  /* thousandths: what BLEST multiplies with now; 0 before it began */
+  uint32_t blest_lambda;
+  /* 1 while ECF waits for the faster subflow */
+  uint32_t ecf_waiting;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 208);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 216);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_hi) == 16);
@@ -869,7 +917,9 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, owner) == 192);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, unsent) == 196);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, ended) == 200);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, peer_ended) == 204);
-#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 208
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, blest_lambda) == 208);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, ecf_waiting) == 212);
+#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 216
 
 /* At the address mptcp_listener_info() returns; valid until the next call into the module. */
 struct mptcp_wasm_listener_info {
@@ -1019,8 +1069,26 @@ struct mptcp_wasm_subflow_info {
   uint64_t last_data_received;
   /* µs since any acceptable segment was received */
   uint64_t last_received;
+  /* a CONGESTION_ value: the controller in use here */
+  uint32_t congestion;
+  /* 1 when it was set for this subflow and does not follow the connection's */
+  uint32_t congestion_own;
+  /* how many quanta it gets in its turn (SCHEDULER_ROUND_ROBIN) */
+  uint32_t weight;
+  /* times the scheduler gave it bytes */
+  uint32_t times_chosen;
+  /* times it had room and the scheduler waited for a faster one (SCHEDULER_BLEST, SCHEDULER_ECF) */
+  uint32_t times_held_back;
+  /* times it had room and the peer's window, or a full send buffer, left it nothing, because of bytes on a slower one */
+  uint32_t times_blocked;
+  /* times its congestion window was halved for that (CONFIG_PENALISATION) */
+  uint32_t times_penalised;
+  /* bytes it was given that another subflow had before */
+  uint64_t bytes_reinjected;
+  /* bytes it was given as copies (SCHEDULER_REDUNDANT) */
+  uint64_t bytes_redundant;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_subflow_info) == 280);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_subflow_info) == 328);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, remote_hi) == 16);
@@ -1080,7 +1148,16 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, delivery_rate) == 248
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_data_sent) == 256);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_data_received) == 264);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, last_received) == 272);
-#define MPTCP_WASM_SIZEOF_SUBFLOW_INFO 280
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, congestion) == 280);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, congestion_own) == 284);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, weight) == 288);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, times_chosen) == 292);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, times_held_back) == 296);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, times_blocked) == 300);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, times_penalised) == 304);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, bytes_reinjected) == 312);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, bytes_redundant) == 320);
+#define MPTCP_WASM_SIZEOF_SUBFLOW_INFO 328
 
 /* At the address mptcp_pool_info() returns: what is in use now. */
 struct mptcp_wasm_pool_info {

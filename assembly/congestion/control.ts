@@ -1,18 +1,33 @@
-import { CONFIG_HYSTART, CONFIG_IDLE_RESTART, CONFIG_INITIAL_WINDOW, CONGESTION_CUBIC, CONGESTION_LIA } from '../abi';
+import {
+  CONFIG_HYSTART,
+  CONFIG_IDLE_RESTART,
+  CONFIG_INITIAL_WINDOW,
+  CONGESTION_BALIA,
+  CONGESTION_CUBIC,
+  CONGESTION_LIA,
+  CONGESTION_OLIA,
+  CONGESTION_WVEGAS,
+} from '../abi';
 import { now } from '../state/clock';
 import { config } from '../state/config';
+import { Connection } from '../state/connection';
 import { inFlight, LOSS_OPEN, LOSS_RECOVERY, ownerOf, Subflow } from '../state/subflow';
 import { lastSample } from '../tcp/rtt';
 import { SIGNAL_ACKED, SIGNAL_RECOVERED, SIGNAL_RECOVERY, SIGNAL_SPURIOUS, SIGNAL_TAIL_LOSS } from '../tcp/signals';
+import { baliaAvoid, baliaReduce } from './balia';
+import { isShared } from './coupling';
 import { cubicAvoid, cubicReduce, cubicUndo, cubicUnused } from './cubic';
 import { hystartAcked, hystartOpen } from './hystart';
 import { liaAvoid } from './lia';
+import { oliaAvoid } from './olia';
 import { prrBegin, prrDelivered } from './prr';
 import { renoAvoid, renoReduce, slowStart } from './reno';
+import { wvegasAcked, wvegasForget } from './wvegas';
 
 /**
- * What every congestion controller has in common: slow start, recovery, undo. The connection's choice decides how the
- * window grows and by how much it is reduced: avoid() and reduce() have one line for each controller.
+ * What every congestion controller has in common: slow start, recovery, undo. The subflow's choice, which is that of its
+ * connection as long as it has none of its own, decides how the window grows and by how much it is reduced: avoid() and
+ * reduce() have one line for each controller that differs from Reno there.
  */
 
 /** The largest congestion window, bytes; also ssthresh before the first loss. */
@@ -22,15 +37,60 @@ const CWND_MAX: u32 = 1 << 29;
 export function congestionOpen(subflow: Subflow): void {
   subflow.cwnd = <u32>config(CONFIG_INITIAL_WINDOW) * subflow.mss;
   subflow.ssthresh = CWND_MAX;
-  subflow.cwndAcked = 0;
+  if (subflow.congestionOwn == 0) subflow.congestion = ownerOf(subflow).congestion;
+  congestionSwitched(subflow);
   hystartOpen(subflow);
 }
 
+/** Gives a subflow a controller of its own, whatever its connection has. */
+export function congestionChoose(subflow: Subflow, controller: u8): void {
+  subflow.congestionOwn = 1;
+  use(subflow, controller);
+}
+
+/** A subflow with a controller of its own follows its connection again. */
+export function congestionRejoin(subflow: Subflow): void {
+  subflow.congestionOwn = 0;
+  use(subflow, ownerOf(subflow).congestion);
+}
+
+/** Gives a connection a controller, and all its subflows that have none of their own. */
+export function congestionFollow(connection: Connection, controller: u8): void {
+  connection.congestion = controller;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (changetype<Subflow>(at).congestionOwn == 0) use(changetype<Subflow>(at), controller);
+}
+
+function use(subflow: Subflow, controller: u8): void {
+  if (subflow.congestion == controller) return;
+  subflow.congestion = controller;
+  congestionSwitched(subflow);
+}
+
 /** Another controller takes over: window and threshold stay, what the last one remembered goes. */
-export function congestionSwitched(subflow: Subflow): void {
+function congestionSwitched(subflow: Subflow): void {
   subflow.cwndAcked = 0;
   subflow.cubicEpoch = 0;
+  subflow.cubicAt = 0;
+  subflow.cubicK = 0;
+  subflow.cubicEstimate = 0;
   subflow.cubicMax = 0;
+  subflow.cubicPriorMax = 0;
+  subflow.cubicPrior = 0;
+  if (subflow.congestion == CONGESTION_WVEGAS) wvegasForget(subflow, true);
+}
+
+/**
+ * A slower subflow held up what a faster one could have sent: its window is halved, and no loss is assumed (NSDI 2012,
+ * section 4.2). Returns false when it repairs losses, and has been reduced already.
+ */
+export function congestionPenalise(subflow: Subflow): bool {
+  if (subflow.recovery != LOSS_OPEN) return false;
+  // The end of slow start is not known by it.
+  if (subflow.cwnd >= subflow.ssthresh) subflow.ssthresh = max<u32>(subflow.ssthresh >> 1, 2 * subflow.mss);
+  subflow.cwnd = max<u32>(subflow.cwnd >> 1, subflow.mss);
+  subflow.timesPenalised++;
+  return true;
 }
 
 /**
@@ -88,7 +148,8 @@ export function congestionIdle(subflow: Subflow): void {
   if (subflow.lastDataAt == 0) return;
   const idle = now() - subflow.lastDataAt;
   if (idle <= <i64>subflow.rto) return;
-  cubicUnused(subflow);
+  if (subflow.congestion == CONGESTION_CUBIC) cubicUnused(subflow);
+  else if (subflow.congestion == CONGESTION_WVEGAS) wvegasForget(subflow, true);
   if (config(CONFIG_IDLE_RESTART) == 0) return;
   const initial = min<u32>(<u32>config(CONFIG_INITIAL_WINDOW) * subflow.mss, subflow.cwnd);
   // What is left of the way back is known (RFC 2861 section 2).
@@ -99,6 +160,11 @@ export function congestionIdle(subflow: Subflow): void {
 
 function grow(subflow: Subflow, acked: u32): void {
   if (subflow.recovery != LOSS_OPEN && subflow.cwnd >= subflow.ssthresh) return;
+  if (subflow.congestion == CONGESTION_WVEGAS) {
+    wvegasAcked(ownerOf(subflow), subflow, acked, lastSample());
+    if (subflow.cwnd > CWND_MAX) subflow.cwnd = CWND_MAX;
+    return;
+  }
   if (subflow.cwnd < subflow.ssthresh) {
     // RFC 7661: a window that was not used is no proof that it could be.
     if (subflow.recovery == LOSS_OPEN && subflow.cwndLimited == 0 && subflow.flightMost << 1 < subflow.cwnd) return;
@@ -106,7 +172,7 @@ function grow(subflow: Subflow, acked: u32): void {
     acked = slowStart(subflow, acked);
     if (acked == 0) return;
   } else if (subflow.cwndLimited == 0) {
-    if (ownerOf(subflow).congestion == CONGESTION_CUBIC) cubicUnused(subflow);
+    if (subflow.congestion == CONGESTION_CUBIC) cubicUnused(subflow);
     return;
   }
   avoid(subflow, acked);
@@ -116,16 +182,22 @@ function grow(subflow: Subflow, acked: u32): void {
 /** Congestion avoidance of the controller in use. */
 function avoid(subflow: Subflow, acked: u32): void {
   const connection = ownerOf(subflow);
-  switch (<i32>connection.congestion) {
+  switch (<i32>subflow.congestion) {
     case CONGESTION_CUBIC:
       cubicAvoid(subflow, acked);
       return;
     case CONGESTION_LIA:
-      if (connection.subflowCount > 1) {
-        liaAvoid(connection, subflow, acked);
-        return;
-      }
-      break;
+      if (!isShared(connection)) break;
+      liaAvoid(connection, subflow, acked);
+      return;
+    case CONGESTION_OLIA:
+      if (!isShared(connection)) break;
+      oliaAvoid(connection, subflow, acked);
+      return;
+    case CONGESTION_BALIA:
+      if (!isShared(connection)) break;
+      baliaAvoid(connection, subflow, acked);
+      return;
   }
   renoAvoid(subflow, acked);
 }
@@ -134,9 +206,32 @@ function avoid(subflow: Subflow, acked: u32): void {
 function reduce(subflow: Subflow): void {
   // RFC 5681, equation 4: what was in flight, which at this moment includes what was just marked lost.
   const flight = min<u32>(inFlight(subflow) + subflow.lostBytes + subflow.sackedBytes, subflow.cwnd);
-  const cubic = ownerOf(subflow).congestion == CONGESTION_CUBIC;
-  const threshold = cubic ? cubicReduce(subflow, flight) : renoReduce(subflow, flight);
-  subflow.ssthresh = max<u32>(threshold, 2 * subflow.mss);
+  subflow.lossAt0 = subflow.lossAt1;
+  subflow.lossAt1 = subflow.lossAt2;
+  subflow.lossAt2 = subflow.bytesAcked;
+  let threshold: u32;
+  let least: u32 = 2;
+  switch (<i32>subflow.congestion) {
+    case CONGESTION_CUBIC:
+      threshold = cubicReduce(subflow, flight);
+      break;
+    case CONGESTION_BALIA:
+      // A crowded path may be left but for a segment when there are others (both drafts).
+      if (isShared(ownerOf(subflow))) least = 1;
+      threshold = least == 1 ? baliaReduce(ownerOf(subflow), subflow, flight) : renoReduce(subflow, flight);
+      break;
+    case CONGESTION_OLIA:
+      if (isShared(ownerOf(subflow))) least = 1;
+      threshold = renoReduce(subflow, flight);
+      break;
+    case CONGESTION_WVEGAS:
+      wvegasForget(subflow, false);
+      threshold = renoReduce(subflow, flight);
+      break;
+    default:
+      threshold = renoReduce(subflow, flight);
+  }
+  subflow.ssthresh = max<u32>(threshold, least * subflow.mss);
 }
 
 function remember(subflow: Subflow): void {
@@ -150,5 +245,7 @@ function remember(subflow: Subflow): void {
 function congestionUndo(subflow: Subflow): void {
   subflow.cwnd = max<u32>(subflow.cwnd, subflow.priorCwnd);
   subflow.ssthresh = max<u32>(subflow.ssthresh, subflow.priorSsthresh);
-  cubicUndo(subflow);
+  subflow.lossAt2 = subflow.lossAt1;
+  subflow.lossAt1 = subflow.lossAt0;
+  if (subflow.congestion == CONGESTION_CUBIC) cubicUndo(subflow);
 }

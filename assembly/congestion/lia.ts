@@ -1,10 +1,13 @@
+import { CONGESTION_LIA } from '../abi';
 import { Connection } from '../state/connection';
-import { canCarryData, Subflow } from '../state/subflow';
+import { Subflow } from '../state/subflow';
+import { grow, isCoupled, windowOf } from './coupling';
 
 /**
  * Linked Increases (RFC 6356): for each ACK the window grows by
  * min(alpha × acked × mss / total, acked × mss / cwnd), with
  * alpha = total × max(cwnd_i / rtt_i²) / (Σ cwnd_i / rtt_i)².
+ * Everything else is as in RFC 5681 (section 3).
  */
 export function liaAvoid(connection: Connection, subflow: Subflow, acked: u32): void {
   let total: f64 = 0;
@@ -12,8 +15,8 @@ export function liaAvoid(connection: Connection, subflow: Subflow, acked: u32): 
   let rate: f64 = 0;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const other = changetype<Subflow>(at);
-    if (!canCarryData(other) || other.srtt == 0) continue;
-    const cwnd = <f64>other.cwnd;
+    if (!isCoupled(other, CONGESTION_LIA)) continue;
+    const cwnd = windowOf(other);
     const rtt = <f64>other.srtt;
     total += cwnd;
     rate += cwnd / rtt;
@@ -28,8 +31,5 @@ export function liaAvoid(connection: Connection, subflow: Subflow, acked: u32): 
     const coupled = (alpha * bytes) / total;
     if (coupled < growth) growth = coupled;
   }
-  // Fractions of a byte are kept, in 256ths, so that slow growth is not lost.
-  const scaled = subflow.cwndAcked + <u32>min<f64>(growth * 256, 1e9);
-  subflow.cwnd += scaled >> 8;
-  subflow.cwndAcked = scaled & 255;
+  grow(subflow, growth);
 }

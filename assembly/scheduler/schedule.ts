@@ -1,67 +1,30 @@
-import { SUBFLOW_BACKUP_LOCAL, SUBFLOW_BACKUP_REMOTE } from '../abi';
+import { SCHEDULER_BLEST, SCHEDULER_ECF, SCHEDULER_MIN_RTT, SCHEDULER_ROUND_ROBIN } from '../abi';
 import { Connection } from '../state/connection';
-import { linkAt } from '../state/link';
-import { canCarryData, FRTO_NEW, inFlight, Subflow, unsentBytes } from '../state/subflow';
 
-/** Which subflow gets the next bytes of a connection. Every scheduler answers schedule(); it never sends. */
+import { blest } from './blest';
+import { ecf } from './ecf';
+import { minRtt } from './min-rtt';
+import { roundRobin } from './round-robin';
+import { firstCarrier } from './usable';
 
 /**
- * The subflow for the next bytes, or 0 when none has room. `avoid` is the id of a subflow that holds them already, 0
- * for none. Backup subflows are taken only when no other is usable (RFC 8684 section 3.3.8).
+ * Which subflow gets the next bytes of a connection. Every scheduler answers schedule(); it never sends. The redundant
+ * one has a place in the data of its own for every subflow, see session/copies.ts.
  */
-export function schedule(connection: Connection, avoid: u32): usize {
-  let best: usize = 0;
-  let bestRtt: u32 = 0xffffffff;
-  let regular = false;
-  let backup: usize = 0;
-  let backupRtt: u32 = 0xffffffff;
-  const alone = avoid == 0 ? firstCarrier(connection) : 0;
-  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
-    const subflow = changetype<Subflow>(at);
-    if (!canCarryData(subflow) || subflow.stale != 0 || linkAt(subflow.link).up == 0) continue;
-    if ((avoid != 0 && subflow.id == avoid) || (alone != 0 && at != alone)) continue;
-    const isBackup = (subflow.flags & (SUBFLOW_BACKUP_LOCAL | SUBFLOW_BACKUP_REMOTE)) != 0;
-    // A subflow in backoff does not keep the backups waiting.
-    if (!isBackup && subflow.backoff == 0) regular = true;
-    if (subflowRoom(subflow) == 0) continue;
-    const rtt = subflow.srtt;
-    if (isBackup) {
-      if (rtt < backupRtt) {
-        backup = at;
-        backupRtt = rtt;
-      }
-    } else if (rtt < bestRtt) {
-      best = at;
-      bestRtt = rtt;
-    }
+
+/** The subflow for the next new bytes, or 0 when they have to wait. */
+export function schedule(connection: Connection): usize {
+  // With one subflow there is nothing to choose.
+  if (connection.scheduler == SCHEDULER_MIN_RTT || connection.subflowCount == 1) return minRtt(connection);
+  const alone = firstCarrier(connection);
+  if (alone != 0) return minRtt(connection);
+  switch (<i32>connection.scheduler) {
+    case SCHEDULER_ROUND_ROBIN:
+      return roundRobin(connection);
+    case SCHEDULER_BLEST:
+      return blest(connection);
+    case SCHEDULER_ECF:
+      return ecf(connection);
   }
-  if (best != 0) return best;
-  return regular ? 0 : backup;
-}
-
-/**
- * The subflow that carries the first bytes of a connection, until a DATA_ACK has come; else 0. The window is relative to
- * the DATA_ACK (RFC 8684 section 3.3.1): without one, Linux drops at data level what does not come in order, after the
- * subflow has acknowledged it, so the first flight must not be spread.
- */
-function firstCarrier(connection: Connection): usize {
-  if (connection.dataAckSeen != 0 || connection.sndUna == connection.sndNxt) return 0;
-  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-    if (changetype<Subflow>(at).mapHead != 0) return at;
-  return 0;
-}
-
-/** Bytes a subflow may be given now: what congestion window and its peer's window leave beyond what it holds. */
-export function subflowRoom(subflow: Subflow): u32 {
-  // RFC 5682 section 2.1, step 2b: after a timeout that may be spurious new bytes go before those thought lost.
-  const lost: u32 = subflow.frto == FRTO_NEW ? 0 : subflow.lostBytes;
-  const flight = inFlight(subflow) + lost + unsentBytes(subflow);
-  // With an empty pipe one segment is always allowed.
-  const room: u32 =
-    flight == 0 ? max<u32>(subflow.cwnd, subflow.mss) : subflow.cwnd > flight ? subflow.cwnd - flight : 0;
-  const window = subflow.sndUna + subflow.sndWindow - subflow.seqEnd;
-  if (<i32>window <= 0) return 0;
-  const both = min<u32>(room, window);
-  // Less than a segment is not worth a map while an ACK may bring room for a whole one.
-  return flight != 0 && both < subflow.mss ? 0 : both;
+  return minRtt(connection);
 }

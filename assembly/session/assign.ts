@@ -1,13 +1,63 @@
-import { PAGE_BYTES } from '../abi';
+import { CONFIG_MAP_BYTES, PAGE_BYTES, SCHEDULER_ROUND_ROBIN } from '../abi';
+import { congestionIdle } from '../congestion/control';
 import { pageNext } from '../memory/pages';
+import { dsnLt } from '../memory/sequence';
+import { roundRobinShare, roundRobinTaken } from '../scheduler/round-robin';
+import { subflowRoom } from '../scheduler/usable';
+import { config } from '../state/config';
 import { Connection } from '../state/connection';
-import { DataMap } from '../state/datamap';
-import { Subflow } from '../state/subflow';
+import { DataMap, mapTake } from '../state/datamap';
+import { Subflow, unsentBytes } from '../state/subflow';
 import { dssChecksum } from '../tcp/options-out';
+import { pathMtuMapped, pathMtuWanted } from '../tcp/path-mtu';
 import { readyAdd } from '../tcp/ready';
 import { sumOddPiece } from '../wire/checksum';
+import { advanceNext } from './send';
 
-/** Gives a stretch of the data sequence to a subflow: its bytes get their sequence numbers there. */
+/** Gives stretches of the data sequence to subflows: cuts them, and numbers their bytes on the subflow. */
+
+/** Where what may be sent ends: the end of what was written, or of the peer's window. */
+export function sendableEnd(connection: Connection): u64 {
+  return dsnLt(connection.sndEnd, connection.sndWindowEnd) ? connection.sndEnd : connection.sndWindowEnd;
+}
+
+/** Gives the next new bytes to a subflow that has room. Returns false when they have to wait. */
+export function assignNew(connection: Connection, subflow: Subflow): bool {
+  const edge = sendableEnd(connection);
+  if (subflow.outstanding == 0 && unsentBytes(subflow) == 0) congestionIdle(subflow);
+  const available = <u32>min<u64>(edge - connection.sndNxt, <u64>config(CONFIG_MAP_BYTES));
+  let length = min<u32>(available, subflowRoom(subflow));
+  const turns = connection.scheduler == SCHEDULER_ROUND_ROBIN;
+  if (turns) length = roundRobinShare(connection, subflow, length);
+  const probe = subflow.mtuProbeAt != 0 ? pathMtuWanted(subflow, edge - connection.sndNxt) : 0;
+  if (probe != 0) {
+    // RFC 4821 section 7.4: the congestion window must have room for all of the probe.
+    if (length < probe && (!turns || subflowRoom(subflow) < probe)) return false;
+    length = probe;
+  } else if (length > subflow.mss) {
+    // Whole segments, unless these are the last bytes there are.
+    if (length < available || connection.sndNxt + length != connection.sndEnd) length -= length % subflow.mss;
+  } else if (length < subflow.mss) {
+    const last = connection.sndNxt + length == connection.sndEnd;
+    // RFC 9293 section 3.7.4 (Nagle) and 3.8.6.2.1: small segments wait while there is something unacknowledged.
+    const wait = connection.noDelay == 0 && connection.finState == 0;
+    if (connection.sndUna != connection.sndNxt && (!last || wait)) return false;
+    // Section 3.8.6.2.1: nor does a peer that opens its window by a few bytes get these, until the timer overrides.
+    if (!last && length < subflow.sndWindowMax >> 1 && connection.rtxBackoff == 0) return false;
+  }
+  const map = mapTake(connection.sndNxt, length, connection.nxtPage, connection.nxtOffset);
+  if (map == 0) return false;
+  subflow.timesChosen++;
+  assign(connection, subflow, changetype<DataMap>(map));
+  if (probe != 0) pathMtuMapped(subflow);
+  if (turns) roundRobinTaken(connection, subflow, length);
+  connection.sndNxt += length;
+  connection.bytesSent += length;
+  advanceNext(connection, length);
+  return true;
+}
+
+/** Hangs a map to a subflow. */
 export function assign(connection: Connection, subflow: Subflow, map: DataMap): void {
   map.seq = subflow.seqEnd;
   map.next = 0;

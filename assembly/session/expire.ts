@@ -1,6 +1,7 @@
 import { CONFIG_STALE_LOSS_CNT, CONNECTION_CLOSED, COUNTER_MPTCP_SubflowStale, ERR_TIMED_OUT } from '../abi';
 import { congestionLoss, congestionTimeout } from '../congestion/control';
 import { signalsExpire } from '../paths/manager';
+import { usable } from '../scheduler/usable';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
@@ -58,11 +59,21 @@ export function expireConnection(connection: Connection): void {
 /** A subflow's timer ran out: what it holds goes to others at once; after several times it gets nothing new. */
 export function stalled(connection: Connection, subflow: Subflow): void {
   if (connection.multipath == 0) return;
-  if (subflow.stale == 0 && <i64>subflow.backoff >= config(CONFIG_STALE_LOSS_CNT) && connection.subflowCount > 1) {
+  if (subflow.stale == 0 && <i64>subflow.backoff >= config(CONFIG_STALE_LOSS_CNT) && hasBetter(connection, subflow)) {
     subflow.stale = 1;
     count(COUNTER_MPTCP_SubflowStale);
   }
   reinject(connection, subflow, false);
+}
+
+/** True when another subflow gets on better: as in Linux no subflow is stale without one. */
+function hasBetter(connection: Connection, subflow: Subflow): bool {
+  const most = max<i64>(config(CONFIG_STALE_LOSS_CNT) - 1, 1);
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const other = changetype<Subflow>(at);
+    if (at != changetype<usize>(subflow) && usable(other) && <i64>other.backoff < most) return true;
+  }
+  return false;
 }
 
 /** RFC 8684 section 3.3.6: nothing was acknowledged at data level for long. */

@@ -134,7 +134,8 @@ function isFin(): bool {
 }
 
 function takeAcknowledgment(subflow: Subflow, signals: u32): void {
-  if ((signals & SIGNAL_ACKED) != 0 && subflow.stale != 0) {
+  if (subflow.stale != 0) {
+    // As in Linux anything that comes shows that the path works again.
     subflow.stale = 0;
     count(COUNTER_MPTCP_SubflowRecover);
   }

@@ -84,6 +84,7 @@ import {
   SYN_SIMULTANEOUS,
   SYN_UNANSWERED,
 } from '../state/subflow';
+import { tuningOpen } from '../state/tuning';
 import { resetDue, subflowDestroy } from '../tcp/close';
 import { keepAliveArm } from '../tcp/expire';
 import { fastOpenAccept, fastOpenAnswered, fastOpenAsk, fastOpenSettled } from '../tcp/fast-open';
@@ -100,9 +101,10 @@ import { packet } from '../wire/packet';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
 import { blackholeFound, blackholeKnown, blackholePassed } from './blackhole';
 import { joinAcceptQueue } from './closing';
+import { copiesFromFront, isRedundant } from './copies';
 import { fallBack } from './fallback';
 import { takeData } from './receive';
-import { reinject } from './reinject';
+import { reinjectAgain } from './reinject';
 import { dataAcknowledged, pushLater, synDataAcknowledged } from './send';
 import { tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
 import {
@@ -384,6 +386,7 @@ function createConnection(): Connection | null {
   connection.scheduler = <u8>config(CONFIG_SCHEDULER);
   connection.congestion = <u8>config(CONFIG_CONGESTION);
   connection.pacing = <u8>config(CONFIG_PACING);
+  tuningOpen(connection);
   connection.sendBuffer = <u32>config(CONFIG_SEND_BUFFER);
   connection.receiveBuffer = <u32>config(CONFIG_RECEIVE_BUFFER);
   connectionTimer(connection).kind = CONNECTION_TIMER;
@@ -603,8 +606,9 @@ function carryData(connection: Connection, subflow: Subflow): void {
   eventNotice(connection, EVENT_SUBFLOW_ESTABLISHED, 0, subflow.id);
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const other = changetype<Subflow>(at);
-    if (at != changetype<usize>(subflow) && other.backoff > 0) reinject(connection, other, false);
+    if (at != changetype<usize>(subflow) && other.backoff > 0) reinjectAgain(connection, other);
   }
+  if (isRedundant(connection)) copiesFromFront(connection);
   readyAdd(subflow);
   pushLater(connection);
 }

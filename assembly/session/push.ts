@@ -1,66 +1,61 @@
-import { CONFIG_MAP_BYTES, CONNECTION_CLOSED } from '../abi';
-import { congestionIdle } from '../congestion/control';
+import { CONNECTION_CLOSED } from '../abi';
 import { dsnLt } from '../memory/sequence';
-import { schedule, subflowRoom } from '../scheduler/schedule';
-import { config } from '../state/config';
+import { schedule } from '../scheduler/schedule';
 import { Connection } from '../state/connection';
-import { DataMap, mapTake } from '../state/datamap';
-import { Subflow, unsentBytes } from '../state/subflow';
+import { Subflow } from '../state/subflow';
 import { closeSending } from '../tcp/close';
-import { pathMtuMapped, pathMtuWanted } from '../tcp/path-mtu';
 import { ackNow } from '../tcp/ready';
-import { assign } from './assign';
+import { assignNew, sendableEnd } from './assign';
 import { chronoUpdate } from './chrono';
-import { pushReinjected } from './reinject';
-import { advanceNext, controlSubflow, pushTake } from './send';
+import { copiesFromFront, isRedundant, pushCopies } from './copies';
+import { pushReinjected, reinjectUncarried, unblock } from './reinject';
+import { controlSubflow, pushLater, pushTake } from './send';
 import { sessionArm } from './timer';
 
-/** Gives bytes to subflows: what the scheduler says, in stretches that make whole segments. */
+/** Gives bytes to subflows, as the scheduler says. */
 
 /** Gives every connection that waits its turn of the scheduler. */
 export function pushAll(): void {
   for (let taken = pushTake(); taken != 0; taken = pushTake()) push(changetype<Connection>(taken));
 }
 
+/** Another scheduler takes over, with whatever is under way. */
+export function schedulerChoose(connection: Connection, scheduler: u8): void {
+  if (scheduler == connection.scheduler) return;
+  // What one subflow alone had, and another would have got from it later, has nobody any more.
+  if (isRedundant(connection)) reinjectUncarried(connection);
+  connection.scheduler = scheduler;
+  connection.turn = 0;
+  connection.turnLeft = 0;
+  connection.ecfWaiting = 0;
+  connection.blestLambda = 0;
+  if (isRedundant(connection)) copiesFromFront(connection);
+  pushLater(connection);
+}
+
 function push(connection: Connection): void {
   if (connection.state == CONNECTION_CLOSED) return;
   pushReinjected(connection);
-  for (;;) {
-    const edge = dsnLt(connection.sndEnd, connection.sndWindowEnd) ? connection.sndEnd : connection.sndWindowEnd;
-    if (!dsnLt(connection.sndNxt, edge)) break;
-    const chosen = schedule(connection, 0);
-    if (chosen == 0) break;
-    const subflow = changetype<Subflow>(chosen);
-    if (subflow.outstanding == 0 && unsentBytes(subflow) == 0) congestionIdle(subflow);
-    const available = <u32>min<u64>(edge - connection.sndNxt, <u64>config(CONFIG_MAP_BYTES));
-    let length = min<u32>(available, subflowRoom(subflow));
-    const probe = subflow.mtuProbeAt != 0 ? pathMtuWanted(subflow, edge - connection.sndNxt) : 0;
-    if (probe != 0) {
-      // RFC 4821 section 7.4: the congestion window must have room for all of the probe.
-      if (length < probe) break;
-      length = probe;
-    } else if (length > subflow.mss) {
-      // Whole segments, unless these are the last bytes there are.
-      if (length < available || connection.sndNxt + length != connection.sndEnd) length -= length % subflow.mss;
-    } else if (length < subflow.mss) {
-      const last = connection.sndNxt + length == connection.sndEnd;
-      // RFC 9293 section 3.7.4 (Nagle) and 3.8.6.2.1: small segments wait while there is something unacknowledged.
-      const wait = connection.noDelay == 0 && connection.finState == 0;
-      if (connection.sndUna != connection.sndNxt && (!last || wait)) break;
-      // Section 3.8.6.2.1: nor does a peer that opens its window by a few bytes get these, until the timer overrides.
-      if (!last && length < subflow.sndWindowMax >> 1 && connection.rtxBackoff == 0) break;
+  if (isRedundant(connection)) {
+    pushCopies(connection);
+  } else {
+    while (dsnLt(connection.sndNxt, sendableEnd(connection))) {
+      const chosen = schedule(connection);
+      if (chosen == 0 || !assignNew(connection, changetype<Subflow>(chosen))) break;
     }
-    const map = mapTake(connection.sndNxt, length, connection.nxtPage, connection.nxtOffset);
-    if (map == 0) break;
-    assign(connection, subflow, changetype<DataMap>(map));
-    if (probe != 0) pathMtuMapped(subflow);
-    connection.sndNxt += length;
-    connection.bytesSent += length;
-    advanceNext(connection, length);
+    if (connection.subflowCount > 1 && isHeldUp(connection)) unblock(connection);
   }
   if (connection.finState == 1 && connection.sndNxt == connection.sndEnd) pushFin(connection);
   chronoUpdate(connection);
   sessionArm(connection);
+}
+
+/** True when it is the peer's window, or a full send buffer, that leaves nothing to give. */
+function isHeldUp(connection: Connection): bool {
+  if (connection.multipath == 0 || connection.sndUna == connection.sndNxt) return false;
+  if (connection.sndNxt == connection.sndEnd) return connection.wantsRoom != 0 && connection.starved == 0;
+  const left = <i64>(connection.sndWindowEnd - connection.sndNxt);
+  return left < <i64>changetype<Subflow>(connection.subflows).mss;
 }
 
 /** DATA_FIN, or FIN for plain TCP, once all bytes are given to subflows (RFC 8684 section 3.3.3). */

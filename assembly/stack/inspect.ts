@@ -48,7 +48,7 @@ import { awayPool } from './shards';
 
 /** Fills the records that show the inside. Each is valid until the next call. */
 
-const connectionInfo: usize = memory.data(256, 8);
+const connectionInfo: usize = memory.data(512, 8);
 const subflowInfo: usize = memory.data(512, 8);
 const poolInfo: usize = memory.data(64, 8);
 const listenerInfo: usize = memory.data(64, 8);
@@ -139,6 +139,8 @@ export function inspectConnection(handle: i32): i32 {
   info.unsent = used;
   info.ended = connection.finState;
   info.peerEnded = connection.rcvFinState == 2 ? 1 : 0;
+  info.blestLambda = connection.blestLambda;
+  info.ecfWaiting = connection.ecfWaiting;
   return <i32>connectionInfo;
 }
 
@@ -150,6 +152,7 @@ export function inspectSubflow(handle: i32, index: i32): i32 {
   if (found == 0) return ERR_DONE;
   fillSubflow(changetype<Subflow>(found));
   inspectTcp(changetype<SubflowInfo>(subflowInfo), connection, changetype<Subflow>(found));
+  inspectScheduling(changetype<SubflowInfo>(subflowInfo), changetype<Subflow>(found));
   return <i32>subflowInfo;
 }
 
@@ -239,6 +242,19 @@ function inspectTcp(info: SubflowInfo, connection: Connection, subflow: Subflow)
   info.lastDataSent = now() - subflow.lastDataAt;
   info.lastDataReceived = now() - subflow.lastDataReceivedAt;
   info.lastReceived = now() - subflow.lastReceivedAt;
+}
+
+/** What schedulers and controllers did with it. */
+function inspectScheduling(info: SubflowInfo, subflow: Subflow): void {
+  info.congestion = subflow.congestion;
+  info.congestionOwn = subflow.congestionOwn;
+  info.weight = <u32>subflow.weight + 1;
+  info.timesChosen = subflow.timesChosen;
+  info.timesHeldBack = subflow.timesHeldBack;
+  info.timesBlocked = subflow.timesBlocked;
+  info.timesPenalised = subflow.timesPenalised;
+  info.bytesReinjected = subflow.bytesReinjected;
+  info.bytesRedundant = subflow.bytesRedundant;
 }
 
 export function inspectPools(): i32 {

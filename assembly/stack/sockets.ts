@@ -1,4 +1,5 @@
 import {
+  CONFIG_BLEST_LAMBDA,
   CONFIG_CONGESTION,
   CONFIG_KEEPALIVE,
   CONFIG_KEEPALIVE_COUNT,
@@ -27,7 +28,7 @@ import {
   ERR_UNREACHABLE,
   SCRATCH_BYTES,
 } from '../abi';
-import { congestionSwitched } from '../congestion/control';
+import { congestionFollow } from '../congestion/control';
 import { randomU32 } from '../crypto/random';
 import { poolAt, poolFind, poolFree, poolTake } from '../memory/pool';
 import { regionTake } from '../memory/region';
@@ -35,6 +36,7 @@ import { receiveBufferTune } from '../session/autotune';
 import { bufferConsume, bufferContiguous, bufferFront } from '../session/buffer';
 import { leaveListener, sessionAbort, sessionClose, sessionShutdown } from '../session/closing';
 import { activeOpen } from '../session/open';
+import { schedulerChoose } from '../session/push';
 import { pushLater, reservedAddress, sendCommit, sendReserve } from '../session/send';
 import { sessionArm } from '../session/timer';
 import { config, configCheck, configKnown, configStore } from '../state/config';
@@ -43,6 +45,7 @@ import { eventsForget, eventsForgetListener, eventsRelease } from '../state/even
 import { isMapped, linkOfAddress, linkToDestination, sourceAddress } from '../state/link';
 import { Listener, listenerFirst, listenerInsert, listenerPool, listenerRemove } from '../state/listener';
 import { canCarryData, Subflow } from '../state/subflow';
+import { isTuning, tuning, tuningStore } from '../state/tuning';
 import { keepAliveArm } from '../tcp/expire';
 import { flowFind } from '../tcp/flows';
 import { freePort, PORT_COUNT, PORT_FIRST } from '../tcp/ports';
@@ -257,12 +260,10 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
   if (connection === null) return ERR_HANDLE;
   switch (key) {
     case CONFIG_SCHEDULER:
-      connection.scheduler = <u8>value;
+      schedulerChoose(connection, <u8>value);
       return 0;
     case CONFIG_CONGESTION:
-      connection.congestion = <u8>value;
-      for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-        congestionSwitched(changetype<Subflow>(at));
+      congestionFollow(connection, <u8>value);
       return 0;
     case CONFIG_PACING:
       connection.pacing = <u8>value;
@@ -303,7 +304,11 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
       rearmKeepAlive(connection);
       return 0;
     default:
-      return ERR_INVALID;
+      if (!isTuning(key)) return ERR_INVALID;
+      tuningStore(connection, key, value);
+      // BLEST begins anew with it.
+      if (key == CONFIG_BLEST_LAMBDA) connection.blestLambda = 0;
+      return 0;
   }
 }
 
@@ -339,7 +344,7 @@ export function getConfig(handle: i32, key: i32): i64 {
     case CONFIG_LINGER:
       return connection.linger;
     default:
-      return config(key);
+      return isTuning(key) ? <i64>tuning(connection, key) : config(key);
   }
 }
 

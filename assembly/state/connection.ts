@@ -203,6 +203,25 @@ export class Connection {
   failTries: u32;
   failAt: i64;
   failSince: i64;
+  // Schedulers. What only one of them needs stands with its name.
+  /** Settings, 16 bits each, see state/tuning.ts. */
+  tuning0: u64;
+  tuning1: u64;
+  tuning2: u64;
+  tuning3: u64;
+  /** Up to here the maps of a subflow may be in any order, while mapsMixed is 1: other schedulers gave them. */
+  mixedEnd: u64;
+  /** BLEST: when lambda changed last, µs; lambda in thousandths, 0 before it began. */
+  blestAt: i64;
+  blestLambda: u16;
+  /** 1 once the window was held up since then. */
+  blestBlocked: u8;
+  /** 1 while ECF waits for the faster subflow. */
+  ecfWaiting: u8;
+  mapsMixed: u8;
+  /** Round-robin: id of the subflow that has its turn, and bytes left of it. */
+  turn: u32;
+  turnLeft: u32;
 }
 
 /** An address the peer announced (RFC 8684 section 3.4.1). */
@@ -220,7 +239,7 @@ export class RemoteAddress {
   joined: u32;
 }
 
-const CONNECTION_STRIDE: u32 = 576;
+const CONNECTION_STRIDE: u32 = 640;
 export const CONNECTION_KIND: u32 = 0;
 export const CONNECTION_TIMER: u32 = 1;
 export const connectionPool: Pool = changetype<Pool>(memory.data(64, 8));

@@ -145,3 +145,21 @@ export function positionPage(page: usize, offset: u32): usize {
 export function positionOffset(offset: u32): u32 {
   return offset & (<u32>PAGE_BYTES - 1);
 }
+
+/**
+ * How many of `length` bytes from `dsn` on no map of a list has, from the front; when the first one is in a map, how many
+ * are, as a negative number.
+ */
+export function mapsFree(head: usize, dsn: u64, length: u32): i32 {
+  let free = length;
+  for (let at = head; at != 0; at = changetype<DataMap>(at).next) {
+    const map = changetype<DataMap>(at);
+    const ahead = <i64>(map.dsn - dsn);
+    if (ahead > 0) {
+      if (ahead < <i64>free) free = <u32>ahead;
+    } else if (ahead + <i64>map.length > 0) {
+      return -(<i32>min<i64>(ahead + <i64>map.length, <i64>length));
+    }
+  }
+  return <i32>free;
+}

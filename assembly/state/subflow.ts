@@ -109,6 +109,11 @@ export class Subflow {
   fastOpen: u8;
   /** Bytes of data that a SYN of ours brought. */
   synBytes: u16;
+  /** A CONGESTION_ value. It follows the connection's unless congestionOwn is 1. */
+  congestion: u8;
+  congestionOwn: u8;
+  /** How many quanta beyond the first it gets in its turn (round-robin). */
+  weight: u8;
 
   // Sending: what a segment with data needs lies together, for every line of the cache it touches costs.
   iss: u32;
@@ -151,6 +156,8 @@ export class Subflow {
   flightEnd: u32;
   /** Segments with data sent. */
   dataSegmentsOut: u32;
+  /** Times the scheduler gave it bytes. */
+  timesChosen: u32;
 
   /** Deadlines, µs, 0 when off. Others stand below. */
   rtoAt: i64;
@@ -275,6 +282,7 @@ export class Subflow {
   hystartRtt: u32;
   hystartLastRtt: u32;
   hystartBaseline: u32;
+  /** Memory of the controller in use, emptied when another takes over; CUBIC has names for it, wVegas in its own file. */
   /** CUBIC (RFC 9438): beginning of the epoch and last use, µs, 0 for none; K, s; W_est, bytes; W_max, cwnd_prior. */
   cubicEpoch: i64;
   cubicAt: i64;
@@ -293,6 +301,22 @@ export class Subflow {
   bareAcks: u8;
   /** Segments in order without a mapping, since the last mapping. */
   unmapped: u8;
+  /** bytesAcked at the last three congestion events, the latest in lossAt2 (OLIA). */
+  lossAt0: u64;
+  lossAt1: u64;
+  lossAt2: u64;
+  /** When slower subflows were penalised last for what they did to this one, µs. */
+  penalisedAt: i64;
+  /** Redundant scheduler: the next data sequence number it is given, and where that lies; no page: at sndUna. */
+  copyNxt: u64;
+  copyPage: usize;
+  copyOffset: u32;
+  /** See SubflowInfo. */
+  timesHeldBack: u32;
+  timesBlocked: u32;
+  timesPenalised: u32;
+  bytesReinjected: u64;
+  bytesRedundant: u64;
 }
 
 /** Subflow.ackDue. */
@@ -354,7 +378,7 @@ export const FRTO_FIRST: u8 = 1;
 export const FRTO_NEW: u8 = 2;
 
 export const SUBFLOW_TIMER: u32 = 2;
-const SUBFLOW_STRIDE: u32 = 832;
+const SUBFLOW_STRIDE: u32 = 896;
 export const subflowPool: Pool = changetype<Pool>(memory.data(64, 8));
 
 export function subflowsOpen(): void {

@@ -155,7 +155,7 @@ export function scheduleLoop(times: u32): u32 {
   for (let i: u32 = 0; i < times; i++) {
     // Round-trip times move, so that the choice does.
     first.srtt = 10_000 + ((i * 7919) & 0xffff);
-    seen += changetype<Subflow>(schedule(at, 0)).id;
+    seen += changetype<Subflow>(schedule(at)).id;
   }
   return seen;
 }

@@ -1,0 +1,57 @@
+import { SUBFLOW_BACKUP_LOCAL, SUBFLOW_BACKUP_REMOTE } from '../abi';
+import { Connection } from '../state/connection';
+import { linkAt } from '../state/link';
+import { canCarryData, FRTO_NEW, inFlight, Subflow, unsentBytes } from '../state/subflow';
+
+/** What every scheduler asks of a subflow before it chooses. */
+
+/** True when a subflow may be given bytes, whether or not it has room now. */
+export function usable(subflow: Subflow): bool {
+  return canCarryData(subflow) && subflow.stale == 0 && linkAt(subflow.link).up != 0;
+}
+
+/** True when this side or the peer asked for it to be a backup (RFC 8684 section 3.3.8). */
+export function isBackup(subflow: Subflow): bool {
+  return (subflow.flags & (SUBFLOW_BACKUP_LOCAL | SUBFLOW_BACKUP_REMOTE)) != 0;
+}
+
+/** True when it is usable and gets on. A subflow in backoff does not keep the backups waiting. */
+export function works(subflow: Subflow): bool {
+  return subflow.backoff == 0 && usable(subflow);
+}
+
+/** True while a regular subflow works: backups get nothing then (RFC 8684 section 3.3.8). */
+export function regularWorks(connection: Connection): bool {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const subflow = changetype<Subflow>(at);
+    if (!isBackup(subflow) && works(subflow)) return true;
+  }
+  return false;
+}
+
+/**
+ * The subflow that carries the first bytes of a connection, until a DATA_ACK has come; else 0. The window is relative to
+ * the DATA_ACK (RFC 8684 section 3.3.1): without one, Linux drops at data level what does not come in order, after the
+ * subflow has acknowledged it, so the first flight must not be spread.
+ */
+export function firstCarrier(connection: Connection): usize {
+  if (connection.dataAckSeen != 0 || connection.sndUna == connection.sndNxt) return 0;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (changetype<Subflow>(at).mapHead != 0) return at;
+  return 0;
+}
+
+/** Bytes a subflow may be given now: what congestion window and its peer's window leave beyond what it holds. */
+export function subflowRoom(subflow: Subflow): u32 {
+  // RFC 5682 section 2.1, step 2b: after a timeout that may be spurious new bytes go before those thought lost.
+  const lost: u32 = subflow.frto == FRTO_NEW ? 0 : subflow.lostBytes;
+  const flight = inFlight(subflow) + lost + unsentBytes(subflow);
+  // With an empty pipe one segment is always allowed.
+  const room: u32 =
+    flight == 0 ? max<u32>(subflow.cwnd, subflow.mss) : subflow.cwnd > flight ? subflow.cwnd - flight : 0;
+  const window = subflow.sndUna + subflow.sndWindow - subflow.seqEnd;
+  if (<i32>window <= 0) return 0;
+  const both = min<u32>(room, window);
+  // Less than a segment is not worth a map while an ACK may bring room for a whole one.
+  return flight != 0 && both < subflow.mss ? 0 : both;
+}
