@@ -75,6 +75,10 @@ export interface TunSystem {
   read(descriptor: number, target: Uint8Array): number;
   /** Bytes written or, on failure, the negative errno. */
   write(descriptor: number, source: Uint8Array, length: number): number;
+  /** The same for `count` pieces, whose `struct iovec`s are `vectors`. */
+  writev(descriptor: number, vectors: Uint8Array, count: number): number;
+  /** The address of bytes in this process. */
+  addressOf(bytes: Uint8Array): bigint;
   pollReadable(descriptor: number, readable: () => void): ReadablePoll;
 }
 
@@ -100,6 +104,7 @@ function load(): TunSystem {
   const setns = libc.func('setns', 'int', ['int', 'int']);
   const read = libc.func('read', 'intptr_t', ['int', 'void *', 'size_t']);
   const write = libc.func('write', 'intptr_t', ['int', 'void *', 'size_t']);
+  const writev = libc.func('writev', 'intptr_t', ['int', 'void *', 'int']);
   const ifNameToIndex = libc.func('if_nametoindex', 'uint', ['str']);
   const inetPton = libc.func('inet_pton', 'int', ['int', 'str', 'void *']);
   const socket = libc.func('socket', 'int', ['int', 'int', 'int']);
@@ -157,6 +162,11 @@ function load(): TunSystem {
       const written: number = write(descriptor, source, length);
       return written < 0 ? -koffi.errno() : written;
     },
+    writev(descriptor, vectors, count) {
+      const written: number = writev(descriptor, vectors, count);
+      return written < 0 ? -koffi.errno() : written;
+    },
+    addressOf: (bytes) => BigInt(koffi.address(bytes)),
     // koffi calls back outside of any Node callback scope, where promises and ticks would not run: setImmediate
     // brings the caller back into one within the same turn of the loop.
     pollReadable: (descriptor, readable) => {

@@ -143,7 +143,6 @@ export class TunLink implements Link {
 
   readonly #system: TunSystem;
   readonly #descriptor: number;
-  readonly #gather: Uint8Array;
   #port: LinkPort | undefined;
   #poll: ReadablePoll | undefined;
   #open = true;
@@ -162,13 +161,14 @@ export class TunLink implements Link {
     this.vnetHeader = offload;
     this.checksumOffload = offload;
     this.segmentationOffload = offload;
-    this.#gather = new Uint8Array(MTU_MAX + VNET_HEADER_BYTES);
   }
 
   attach(port: LinkPort): void {
     if (this.#port !== undefined) {
       throw new TunError(`TUN link ${this.name} already belongs to a stack; open a device for each stack`, 'EALREADY');
     }
+    const [slot] = port.slots;
+    if (slot !== undefined) port.memoryBase(this.#system.addressOf(slot) - BigInt(slot.byteOffset));
     this.#port = port;
     this.#poll = this.#system.pollReadable(this.#descriptor, () => port.wake());
   }
@@ -191,14 +191,12 @@ export class TunLink implements Link {
   }
 
   send(packet: OutgoingPacket): boolean {
-    if (!this.#open || packet.length > this.#gather.length) return false;
-    // A copy of all pieces and one write cost the same as writev() over the pieces for packets of a usual MTU, and
-    // need no native addresses of WebAssembly memory.
-    const single = packet.pieces === 1;
-    const source = single ? packet.piece(0) : this.#gather;
-    if (!single) packet.copyTo(source, 0);
+    if (!this.#open) return false;
     for (;;) {
-      const written = this.#system.write(this.#descriptor, source, packet.length);
+      const written =
+        packet.pieces === 1
+          ? this.#system.write(this.#descriptor, packet.piece(0), packet.length)
+          : this.#system.writev(this.#descriptor, packet.iovecs, packet.pieces);
       if (written === packet.length) return true;
       if (-written === EINTR) continue;
       this.refused++;

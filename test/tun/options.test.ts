@@ -26,6 +26,8 @@ function failure(options: Partial<TunOptions>, system: Partial<TunSystem> = {}):
     enterNamespace: () => undefined,
     read: () => 0,
     write: () => 0,
+    writev: () => 0,
+    addressOf: () => 0n,
     pollReadable: () => ({ close: () => undefined }),
     ...system,
   };

@@ -1,4 +1,5 @@
 import type { LinkPort, OutgoingPacket } from '../../host/link/link.js';
+import { linuxSystem } from '../../host/link/tun-libc.js';
 
 /** Splits `bytes` into pieces at the given offsets, as the core gathers a header and pages of payload. */
 export function outgoing(bytes: Uint8Array, ...cuts: number[]): OutgoingPacket {
@@ -16,7 +17,14 @@ export function outgoing(bytes: Uint8Array, ...cuts: number[]): OutgoingPacket {
       target.set(bytes, offset);
       return bytes.length;
     },
-    iovecs: new Uint8Array(0),
+    get iovecs() {
+      const vectors = new BigUint64Array(pieces.length * 2);
+      for (const [index, piece] of pieces.entries()) {
+        vectors[index * 2] = linuxSystem().addressOf(piece);
+        vectors[index * 2 + 1] = BigInt(piece.length);
+      }
+      return new Uint8Array(vectors.buffer);
+    },
   };
 }
 
