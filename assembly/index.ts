@@ -12,6 +12,7 @@ import {
   addAddress,
   addRoute,
   endpointAdd,
+  endpointChange,
   endpointRemove,
   linkAdd,
   linkRemove,
@@ -19,6 +20,17 @@ import {
   removeAddress,
   removeRoute,
 } from './stack/links';
+import {
+  addressAnnounce,
+  addressWithdraw,
+  localAddressInfo,
+  remoteAddressInfo,
+  subflowClose,
+  subflowGet,
+  subflowOpen,
+  subflowSet,
+  takeMonitored,
+} from './stack/paths';
 import {
   abort,
   accept,
@@ -42,6 +54,7 @@ import {
 import { advance, create, deadline, eventRingAddress, isCreated, takeEvents, txRingAddress } from './stack/stack';
 import { transmit } from './stack/transmit';
 import { counters } from './state/counters';
+import { monitorRing } from './state/monitor';
 import { packetsOutBase } from './tcp/packet-out';
 
 /**
@@ -276,4 +289,79 @@ export function mptcp_listener_info(listener: i32): i32 {
 export function mptcp_time_wait_info(subflow: i32): i32 {
   if (!isCreated()) return ERR_STATE;
   return inspectTimeWait(subflow);
+}
+
+export function mptcp_endpoint_change(id: i32, flags: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return endpointChange(id, flags);
+}
+
+export function mptcp_subflow_open(
+  connection: i32,
+  localHi: i64,
+  localLo: i64,
+  localPort: i32,
+  localId: i32,
+  remoteHi: i64,
+  remoteLo: i64,
+  remotePort: i32,
+  remoteId: i32,
+  flags: i32,
+): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return subflowOpen(
+    connection,
+    <u64>localHi,
+    <u64>localLo,
+    localPort,
+    localId,
+    <u64>remoteHi,
+    <u64>remoteLo,
+    remotePort,
+    remoteId,
+    flags,
+  );
+}
+
+export function mptcp_subflow_close(connection: i32, subflow: i32, reason: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return subflowClose(connection, subflow, reason);
+}
+
+export function mptcp_subflow_set(connection: i32, subflow: i32, key: i32, value: i64): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return subflowSet(connection, subflow, key, value);
+}
+
+export function mptcp_subflow_get(connection: i32, subflow: i32, key: i32): i64 {
+  if (!isCreated()) return ERR_STATE;
+  return subflowGet(connection, subflow, key);
+}
+
+export function mptcp_address_announce(connection: i32, hi: i64, lo: i64, port: i32, id: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return addressAnnounce(connection, <u64>hi, <u64>lo, port, id);
+}
+
+export function mptcp_address_withdraw(connection: i32, id: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return addressWithdraw(connection, id);
+}
+
+export function mptcp_local_address_info(connection: i32, index: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return localAddressInfo(connection, index);
+}
+
+export function mptcp_remote_address_info(connection: i32, index: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  return remoteAddressInfo(connection, index);
+}
+
+export function mptcp_monitor(max: i32): i32 {
+  if (!isCreated()) return ERR_STATE;
+  const taken = takeMonitored(max);
+  store<u32>(result, <u32>monitorRing());
+  store<u32>(result, taken > 0 ? <u32>taken : 0, 4);
+  return taken;
 }

@@ -3,6 +3,10 @@ import {
   CONGESTION_NAMES,
   type ConfigName,
   type CongestionName,
+  PATH_MANAGER_NAMES,
+  PATH_MODE_NAMES,
+  type PathManagerName,
+  type PathModeName,
   SCHEDULER_NAMES,
   type SchedulerName,
 } from './abi.js';
@@ -25,6 +29,7 @@ const SWITCHES = [
   'opportunistic',
   'penalisation',
   'roundRobinCwndLimited',
+  'monitor',
 ] as const satisfies readonly ConfigName[];
 
 type SwitchName = (typeof SWITCHES)[number];
@@ -32,7 +37,10 @@ type SwitchName = (typeof SWITCHES)[number];
 const VERSION_SETS = ['connectVersions', 'listenVersions'] as const satisfies readonly ConfigName[];
 
 type VersionsName = (typeof VERSION_SETS)[number];
-type NumberName = Exclude<ConfigName, SwitchName | VersionsName | 'congestion' | 'scheduler'>;
+type NumberName = Exclude<
+  ConfigName,
+  SwitchName | VersionsName | 'congestion' | 'scheduler' | 'pathManager' | 'pathMode'
+>;
 
 /** A version of Multipath TCP: 0 (RFC 6824) or 1 (RFC 8684). */
 export type MptcpVersion = 0 | 1;
@@ -46,6 +54,8 @@ export type Config = { [Name in SwitchName]?: boolean } & { [Name in NumberName]
 } & {
   congestion?: CongestionName;
   scheduler?: SchedulerName;
+  pathManager?: PathManagerName;
+  pathMode?: PathModeName;
 };
 
 const VERSIONS: readonly MptcpVersion[] = [0, 1];
@@ -102,6 +112,8 @@ function encodeValue(name: string, value: unknown): bigint {
 
 function choicesOf(name: string): Readonly<Record<number, string>> | undefined {
   if (name === 'congestion') return CONGESTION_NAMES;
+  if (name === 'pathManager') return PATH_MANAGER_NAMES;
+  if (name === 'pathMode') return PATH_MODE_NAMES;
   return name === 'scheduler' ? SCHEDULER_NAMES : undefined;
 }
 

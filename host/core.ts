@@ -1,5 +1,7 @@
 import { instantiateSync } from '@assemblyscript/loader';
 import {
+  AddressInfoLayout,
+  type AddressInfoRecord,
   COUNTER_NAMES,
   COUNTERS,
   ConnectionInfoLayout,
@@ -11,6 +13,8 @@ import {
   IovecLayout,
   ListenerInfoLayout,
   type ListenerInfoRecord,
+  MonitorEventLayout,
+  type MonitorEventRecord,
   type MptcpExports,
   PoolInfoLayout,
   type PoolInfoRecord,
@@ -306,6 +310,73 @@ export class Core {
     return address < 0 ? undefined : this.#record<SubflowInfoRecord>(address, SubflowInfoLayout);
   }
 
+  /** Changes the flags ENDPOINT_BACKUP and ENDPOINT_FULLMESH of an endpoint. Returns 0 or an error. */
+  endpointChange(id: number, flags: number): number {
+    return this.#exports.mptcp_endpoint_change(id, flags);
+  }
+
+  /** Opens a subflow with OPEN_ flags. Returns its id or an error. */
+  subflowOpen(connection: number, ends: SubflowEnds, flags: number): number {
+    return this.#exports.mptcp_subflow_open(
+      connection,
+      ends.local.hi,
+      ends.local.lo,
+      ends.localPort,
+      ends.localId,
+      ends.remote.hi,
+      ends.remote.lo,
+      ends.remotePort,
+      ends.remoteId,
+      flags,
+    );
+  }
+
+  /** Resets a subflow with a reason of MP_TCPRST. Returns 0 or an error. */
+  subflowClose(connection: number, subflow: number, reason: number): number {
+    return this.#exports.mptcp_subflow_close(connection, subflow, reason);
+  }
+
+  /** Sets a SUBFLOW_OPTION_. Returns 0 or an error. */
+  subflowSet(connection: number, subflow: number, key: number, value: bigint): number {
+    return this.#exports.mptcp_subflow_set(connection, subflow, key, value);
+  }
+
+  /** Reads a SUBFLOW_OPTION_. Below zero it is an error. */
+  subflowGet(connection: number, subflow: number, key: number): number {
+    return Number(this.#exports.mptcp_subflow_get(connection, subflow, key));
+  }
+
+  /** Announces an address to the peer. Returns its id or an error. */
+  addressAnnounce(connection: number, address: Address, port: number, id: number): number {
+    return this.#exports.mptcp_address_announce(connection, address.hi, address.lo, port, id);
+  }
+
+  /** Withdraws an address id. Returns 0 or an error. */
+  addressWithdraw(connection: number, id: number): number {
+    return this.#exports.mptcp_address_withdraw(connection, id);
+  }
+
+  /** The address number `index`, from 0, that was announced to the peer; undefined past the last one. */
+  localAddress(connection: number, index: number): AddressInfoRecord | undefined {
+    const address = this.#exports.mptcp_local_address_info(connection, index);
+    return address < 0 ? undefined : this.#record<AddressInfoRecord>(address, AddressInfoLayout);
+  }
+
+  /** The address number `index`, from 0, that the peer announced; undefined past the last one. */
+  remoteAddress(connection: number, index: number): AddressInfoRecord | undefined {
+    const address = this.#exports.mptcp_remote_address_info(connection, index);
+    return address < 0 ? undefined : this.#record<AddressInfoRecord>(address, AddressInfoLayout);
+  }
+
+  /** Takes the events of the whole stack that were kept so far, up to EVENT_BATCH. */
+  monitor(): MonitorEventRecord[] {
+    const count = check(this.#exports.mptcp_monitor(EVENT_BATCH), 'monitor');
+    const ring = this.#view.getUint32(this.#result + ResultLayout.fields.address.offset, true);
+    return Array.from({ length: count }, (_, index) =>
+      this.#record<MonitorEventRecord>(ring + index * MonitorEventLayout.size, MonitorEventLayout),
+    );
+  }
+
   /** What is in use of the memory budget. */
   poolInfo(): PoolInfoRecord {
     return this.#record<PoolInfoRecord>(check(this.#exports.mptcp_pool_info(), 'pools'), PoolInfoLayout);
@@ -328,6 +399,16 @@ export class Core {
     }
     return record as T;
   }
+}
+
+/** Where a subflow is to run; what is undefined or zero is chosen, see mptcp_subflow_open. */
+export interface SubflowEnds {
+  readonly local: Address;
+  readonly localPort: number;
+  readonly localId: number;
+  readonly remote: Address;
+  readonly remotePort: number;
+  readonly remoteId: number;
 }
 
 /** One event of the core; see the EVENT_ constants. */

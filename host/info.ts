@@ -5,11 +5,27 @@ import {
   type CongestionName,
   type ConnectionInfoRecord,
   type ConnectionName,
+  ERROR_CODES,
+  EVENT_ADDRESS_ANNOUNCED,
+  EVENT_ADDRESS_REMOVED,
+  EVENT_CLOSED,
+  EVENT_CREATED,
+  EVENT_ESTABLISHED,
+  EVENT_LISTENER_CLOSED,
+  EVENT_LISTENER_CREATED,
+  EVENT_SUBFLOW_CLOSED,
+  EVENT_SUBFLOW_ESTABLISHED,
+  EVENT_SUBFLOW_PRIORITY,
   FALLBACK_NAMES,
   FALLBACK_NONE,
   type FallbackName,
+  type MonitorEventRecord,
   OWNER_NAMES,
   type OwnerName,
+  PATH_MANAGER_NAMES,
+  PATH_MODE_NAMES,
+  type PathManagerName,
+  type PathModeName,
   RECOVERY_NAMES,
   type RecoveryName,
   SCHEDULER_NAMES,
@@ -30,6 +46,7 @@ import {
 } from './abi.js';
 import { addressFamily, formatAddress } from './address.js';
 import type { Core } from './core.js';
+import { MptcpError } from './error.js';
 
 /** The two ends of a connection or subflow. */
 export interface Ends {
@@ -146,8 +163,103 @@ export interface SubflowInfo extends Ends {
   readonly bytesRedundant: number;
 }
 
+/** The fields of `struct mptcp_info` of Linux (SOL_MPTCP, MPTCP_INFO), under its names; times are ms as there. */
+export interface MptcpInfo {
+  /** Subflows beside the initial one, and all there are. */
+  readonly mptcpi_subflows: number;
+  readonly mptcpi_subflows_total: number;
+  /** Addresses announced to the peer; of those it announced, the ones joined. */
+  readonly mptcpi_add_addr_signal: number;
+  readonly mptcpi_add_addr_accepted: number;
+  /** Endpoints from which subflows were opened, that of the initial one left out. */
+  readonly mptcpi_local_addr_used: number;
+  /** Limits of these. */
+  readonly mptcpi_subflows_max: number;
+  readonly mptcpi_add_addr_signal_max: number;
+  readonly mptcpi_add_addr_accepted_max: number;
+  readonly mptcpi_local_addr_max: number;
+  /** 1 after a fallback, 2 once the key of the peer is known. */
+  readonly mptcpi_flags: number;
+  readonly mptcpi_token: number;
+  readonly mptcpi_write_seq: bigint;
+  readonly mptcpi_snd_una: bigint;
+  readonly mptcpi_rcv_nxt: bigint;
+  readonly mptcpi_csum_enabled: number;
+  /** Retransmissions of the connection, in times and bytes. */
+  readonly mptcpi_retransmits: number;
+  readonly mptcpi_bytes_retrans: number;
+  readonly mptcpi_bytes_sent: number;
+  readonly mptcpi_bytes_received: number;
+  readonly mptcpi_bytes_acked: number;
+  /** ms since data was sent, data was received, anything was received, on any subflow there is. */
+  readonly mptcpi_last_data_sent: number;
+  readonly mptcpi_last_data_recv: number;
+  readonly mptcpi_last_ack_recv: number;
+}
+
+/** An address announced to the peer, or by it. */
+export interface PathAddress {
+  readonly id: number;
+  readonly address: string;
+  readonly family: 'IPv4' | 'IPv6';
+  /** 0 for the port of the connection. */
+  readonly port: number;
+  /** It was echoed: by the peer, or of its address by this side. */
+  readonly echoed: boolean;
+  /** A subflow has it. */
+  readonly joined: boolean;
+}
+
+/** One event of `ip mptcp monitor`, under its name; what it says nothing of is undefined. */
+export interface MonitorEvent {
+  readonly type: MonitorType;
+  /** This side's token of the connection. */
+  readonly token: number | undefined;
+  readonly localId: number | undefined;
+  readonly remoteId: number | undefined;
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  /** Of ANNOUNCED the address and port announced. */
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  /** Id of the subflow within its connection, and the number of its link. */
+  readonly subflow: number | undefined;
+  readonly link: number | undefined;
+  readonly backupLocal: boolean | undefined;
+  readonly backupRemote: boolean | undefined;
+  /** The peer connected. */
+  readonly serverSide: boolean | undefined;
+  /** Why it is over, a `code` of MptcpError. */
+  readonly error: string | undefined;
+}
+
+export type MonitorType =
+  | 'CREATED'
+  | 'ESTABLISHED'
+  | 'CLOSED'
+  | 'ANNOUNCED'
+  | 'REMOVED'
+  | 'SUB_ESTABLISHED'
+  | 'SUB_CLOSED'
+  | 'SUB_PRIORITY'
+  | 'LISTENER_CREATED'
+  | 'LISTENER_CLOSED';
+
+const MONITOR_TYPES: Readonly<Record<number, MonitorType>> = {
+  [EVENT_CREATED]: 'CREATED',
+  [EVENT_ESTABLISHED]: 'ESTABLISHED',
+  [EVENT_CLOSED]: 'CLOSED',
+  [EVENT_ADDRESS_ANNOUNCED]: 'ANNOUNCED',
+  [EVENT_ADDRESS_REMOVED]: 'REMOVED',
+  [EVENT_SUBFLOW_ESTABLISHED]: 'SUB_ESTABLISHED',
+  [EVENT_SUBFLOW_CLOSED]: 'SUB_CLOSED',
+  [EVENT_SUBFLOW_PRIORITY]: 'SUB_PRIORITY',
+  [EVENT_LISTENER_CREATED]: 'LISTENER_CREATED',
+  [EVENT_LISTENER_CLOSED]: 'LISTENER_CLOSED',
+};
+
 /** A connection at one moment, with its subflows. */
-export interface ConnectionInfo extends Ends {
+export interface ConnectionInfo extends Ends, MptcpInfo {
   readonly state: ConnectionName;
   /** It is Multipath TCP: no fallback happened. False as well before it is established. */
   readonly multipath: boolean;
@@ -195,6 +307,12 @@ export interface ConnectionInfo extends Ends {
   /** What BLEST multiplies with now, in thousandths, 0 before it began; whether ECF waits for the faster subflow. */
   readonly blestLambda: number;
   readonly ecfWaiting: boolean;
+  readonly pathManager: PathManagerName;
+  readonly pathMode: PathModeName;
+  /** This side connected. */
+  readonly activeOpen: boolean;
+  /** The peer has shown that it has the keys: subflows can be added. */
+  readonly confirmed: boolean;
   readonly subflows: readonly SubflowInfo[];
 }
 
@@ -242,8 +360,10 @@ export function timeWaitInfo(core: Core, handle: number): SubflowInfo | undefine
 export function connectionInfo(core: Core, handle: number): ConnectionInfo | undefined {
   const record = core.connectionInfo(handle);
   if (record === undefined) return undefined;
+  const subflows = subflowInfos(core, handle);
   return {
     ...ends(record),
+    ...mptcpInfo(record, subflows),
     state: CONNECTION_NAMES[record.state] ?? 'closed',
     multipath: record.fallback === FALLBACK_NONE && record.remoteKey !== 0n,
     fallback: FALLBACK_NAMES[record.fallback] ?? 'none',
@@ -277,7 +397,86 @@ export function connectionInfo(core: Core, handle: number): ConnectionInfo | und
     peerEnded: record.peerEnded !== 0,
     blestLambda: record.blestLambda,
     ecfWaiting: record.ecfWaiting !== 0,
-    subflows: subflowInfos(core, handle),
+    pathManager: PATH_MANAGER_NAMES[record.pathManager] ?? 'kernel',
+    pathMode: PATH_MODE_NAMES[record.pathMode] ?? 'full',
+    activeOpen: record.active !== 0,
+    confirmed: record.confirmed !== 0,
+    subflows,
+  };
+}
+
+function mptcpInfo(record: ConnectionInfoRecord, subflows: readonly SubflowInfo[]): MptcpInfo {
+  const latest = (times: number[]): number => (times.length === 0 ? 0 : Math.floor(Math.min(...times) / 1000));
+  const fellBack = record.fallback === FALLBACK_NONE ? 0 : 1;
+  return {
+    mptcpi_subflows: record.extraSubflows,
+    mptcpi_subflows_total: record.subflows,
+    mptcpi_add_addr_signal: record.announced,
+    mptcpi_add_addr_accepted: record.accepted,
+    mptcpi_local_addr_used: record.localUsed,
+    mptcpi_subflows_max: record.extraMax,
+    mptcpi_add_addr_signal_max: record.announcedMax,
+    mptcpi_add_addr_accepted_max: record.acceptedMax,
+    mptcpi_local_addr_max: record.localMax,
+    mptcpi_flags: fellBack | (record.remoteKey !== 0n ? 2 : 0),
+    mptcpi_token: record.localToken,
+    mptcpi_write_seq: record.sndEnd,
+    mptcpi_snd_una: record.sndUna,
+    mptcpi_rcv_nxt: record.rcvNxt,
+    mptcpi_csum_enabled: record.checksum,
+    mptcpi_retransmits: record.retransmits,
+    mptcpi_bytes_retrans: Number(record.bytesRetransmitted),
+    mptcpi_bytes_sent: Number(record.bytesSent),
+    mptcpi_bytes_received: Number(record.bytesReceived),
+    mptcpi_bytes_acked: Number(record.bytesAcked),
+    mptcpi_last_data_sent: latest(subflows.map((subflow) => subflow.lastDataSent)),
+    mptcpi_last_data_recv: latest(subflows.map((subflow) => subflow.lastDataReceived)),
+    mptcpi_last_ack_recv: latest(subflows.map((subflow) => subflow.lastReceived)),
+  };
+}
+
+/** The addresses a connection announced, or its peer did. */
+export function pathAddresses(core: Core, handle: number, whose: 'local' | 'remote'): PathAddress[] {
+  const addresses: PathAddress[] = [];
+  for (let index = 0; ; index++) {
+    const record = whose === 'local' ? core.localAddress(handle, index) : core.remoteAddress(handle, index);
+    if (record === undefined) return addresses;
+    addresses.push({
+      id: record.id,
+      address: formatAddress(record.hi, record.lo),
+      family: addressFamily(record),
+      port: record.port,
+      echoed: record.echoed !== 0,
+      joined: record.joined !== 0,
+    });
+  }
+}
+
+/** An event of the whole stack as an object. */
+export function monitorEvent(record: MonitorEventRecord): MonitorEvent {
+  const type = MONITOR_TYPES[record.type];
+  if (type === undefined) throw new MptcpError('EPROTO', 'monitor', { detail: `the core told event ${record.type}` });
+  const listener = type === 'LISTENER_CREATED' || type === 'LISTENER_CLOSED';
+  const subflow = type === 'SUB_ESTABLISHED' || type === 'SUB_CLOSED' || type === 'SUB_PRIORITY';
+  const address = type === 'ANNOUNCED' || type === 'REMOVED';
+  const local = !address;
+  const remote = !listener && type !== 'REMOVED';
+  const when = <T>(said: boolean, value: T): T | undefined => (said ? value : undefined);
+  return {
+    type,
+    token: when(!listener, record.token),
+    localId: when(subflow, record.localId),
+    remoteId: when(subflow || address, record.remoteId),
+    localAddress: when(local, formatAddress(record.localHi, record.localLo)),
+    localPort: when(local, record.localPort),
+    remoteAddress: when(remote, formatAddress(record.remoteHi, record.remoteLo)),
+    remotePort: when(remote, record.remotePort),
+    subflow: when(subflow, record.subflow),
+    link: when(subflow, record.link),
+    backupLocal: when(subflow, (record.backup & SUBFLOW_BACKUP_LOCAL) !== 0),
+    backupRemote: when(subflow, (record.backup & SUBFLOW_BACKUP_REMOTE) !== 0),
+    serverSide: when(!listener, record.serverSide !== 0),
+    error: when(record.error !== 0, ERROR_CODES[record.error]),
   };
 }
 

@@ -7,7 +7,15 @@ export { openControl } from './control/open.js';
 export { ControlError } from './control/protocol.js';
 export type { ControlServer } from './control/server.js';
 export { MptcpError } from './error.js';
-export type { ConnectionInfo, ListenerInfo, SubflowInfo } from './info.js';
+export type {
+  ConnectionInfo,
+  ListenerInfo,
+  MonitorEvent,
+  MonitorType,
+  MptcpInfo,
+  PathAddress,
+  SubflowInfo,
+} from './info.js';
 export type { Link, LinkPort, OutgoingPacket } from './link/link.js';
 export { type CaptureSink, type PcapngOptions, PcapngWriter, tap } from './link/pcapng.js';
 export { createPipe, PipeLink, type PipeOptions } from './link/pipe.js';
@@ -15,6 +23,7 @@ export { openTun, TunError, TunLink, type TunOptions } from './link/tun.js';
 export { duplexLink } from './link/tuntap2.js';
 export type { ConnectOptions, Lookup } from './net/connect-options.js';
 export { StackAgent, type StackAgentOptions, serveHttp } from './net/http.js';
+export type { AnnounceOptions, ResetReason, SubflowOptions, SubflowTuple } from './net/path-socket.js';
 export { type ListenOptions, Server, type ServerOptions } from './net/server.js';
 export { type AddressInfo, Socket, type SocketOptions } from './net/socket.js';
 export { Stack, type StackOptions } from './net/stack.js';

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import {
+  CONFIG_MONITOR,
   CONFIG_NAMES,
   type ConfigName,
   type CounterName,
@@ -22,6 +23,7 @@ import type { Clock } from './clock.js';
 import { type Config, decodeSetting, encodeSetting } from './config.js';
 import { Core } from './core.js';
 import { MptcpError } from './error.js';
+import { monitorEvent } from './info.js';
 import type { Link, LinkPort } from './link/link.js';
 
 /** What the stack of any runtime is made of. */
@@ -108,7 +110,9 @@ const ROUNDS = 8;
  * One host: links, a core, and the loop between them. This class knows no sockets: those of a runtime come with a
  * subclass, for Node that in `net/stack.ts`.
  *
- * Events: `linkError` (link, error) when a link fails; it is marked down. `close` when the stack was closed.
+ * Events: `linkError` (link, error) when a link fails; it is marked down. `monitor` (MonitorEvent) is told what
+ * `ip mptcp monitor` shows, of every connection of the stack, from the moment someone listens to it. `close` when the stack was
+ * closed.
  */
 export class StackBase extends EventEmitter {
   readonly name: string;
@@ -139,6 +143,12 @@ export class StackBase extends EventEmitter {
     this.core = new Core({ module: options.module, memory: options.memory, seed: options.seed });
     this.core.time(this.clock.now());
     for (const [name, value] of Object.entries(options.config ?? {})) this.#set(name, value);
+    this.on('newListener', (name) => {
+      if (name === 'monitor' && !this.#closed) this.core.set(0, CONFIG_MONITOR, 1n);
+    });
+    this.on('removeListener', (name) => {
+      if (name === 'monitor' && this.listenerCount(name) === 0 && !this.#closed) this.core.set(0, CONFIG_MONITOR, 0n);
+    });
   }
 
   /** The stack was closed. */
@@ -269,6 +279,27 @@ export class StackBase extends EventEmitter {
     const result = this.core.endpointRemove(id);
     if (result < 0) throw MptcpError.fromResult(result, 'removeEndpoint', { detail: `there is no endpoint ${id}` });
     this.#endpoints.delete(id);
+    this.schedule();
+  }
+
+  /**
+   * Changes the flags `backup` and `fullmesh` of an endpoint, as `ip mptcp endpoint change` does; what is left out stays.
+   * Subflows change their priority (MP_PRIO), or are closed and opened as the flags say, while data flows.
+   * @throws MptcpError EINVAL for an endpoint there is not, and for `fullmesh` of one that is announced.
+   */
+  changeEndpoint(id: number, flags: { readonly backup?: boolean; readonly fullmesh?: boolean }): void {
+    this.#mustBeOpen('changeEndpoint');
+    const known = this.#endpoints.get(id);
+    const detail = `there is no endpoint ${id}`;
+    if (known === undefined) throw new MptcpError('EINVAL', 'changeEndpoint', { detail });
+    const { backup = known.backup, fullmesh = known.fullmesh } = flags;
+    const result = this.core.endpointChange(id, (backup ? ENDPOINT_BACKUP : 0) | (fullmesh ? ENDPOINT_FULLMESH : 0));
+    if (result < 0) {
+      throw MptcpError.fromResult(result, 'changeEndpoint', {
+        detail: `endpoint ${id} is announced (signal) and can be no source of a full mesh`,
+      });
+    }
+    this.#endpoints.set(id, { ...known, backup, fullmesh });
     this.schedule();
   }
 
@@ -446,6 +477,9 @@ export class StackBase extends EventEmitter {
       const sink = this.#sinks.get(event.handle);
       if (event.type === EVENT_CLOSED) this.#sinks.delete(event.handle);
       sink?.coreEvent(event.type, event.detail, event.subflow);
+    }
+    if (!this.#closed && this.listenerCount('monitor') > 0) {
+      for (const record of this.core.monitor()) this.emit('monitor', monitorEvent(record));
     }
     if (count > 0) this.clock.settle();
     return count;

@@ -92,6 +92,12 @@ enum mptcp_wasm_errors {
   MPTCP_WASM_ERR_LIMIT = -17,
   /* the packet was well formed but nothing here takes it; it has been dropped and counted (ENOENT) */
   MPTCP_WASM_ERR_DROPPED = -18,
+  /* the connection has no subflow or address of this id (ENXIO) */
+  MPTCP_WASM_ERR_NOT_FOUND = -19,
+  /* the connection is plain TCP, or its peer has not shown yet that it has the keys (EOPNOTSUPP) */
+  MPTCP_WASM_ERR_NOT_MULTIPATH = -20,
+  /* the peer forbids joins to this address (EACCES) */
+  MPTCP_WASM_ERR_DENIED = -21,
 };
 
 /* What a link can do, given to mptcp_link_add. */
@@ -116,7 +122,7 @@ enum mptcp_wasm_connect_flags {
   MPTCP_WASM_CONNECT_VERSION_1 = 8,
 };
 
-/* Flags of mptcp_endpoint_add, as those of `ip mptcp endpoint`. */
+/* Flags of mptcp_endpoint_add and mptcp_endpoint_change, as those of `ip mptcp endpoint`. */
 enum mptcp_wasm_endpoint_flags {
   /* announce the address to the peer (ADD_ADDR) */
   MPTCP_WASM_ENDPOINT_SIGNAL = 1,
@@ -152,6 +158,16 @@ enum mptcp_wasm_events {
   MPTCP_WASM_EVENT_ADDRESS_REMOVED = 10,
   /* all that was written has been acknowledged */
   MPTCP_WASM_EVENT_DRAINED = 11,
+  /* the priority of a subflow changed (MP_PRIO, either way); subflow is its id, detail has SUBFLOW_BACKUP_ bits */
+  MPTCP_WASM_EVENT_SUBFLOW_PRIORITY = 12,
+  /* a connection of Multipath TCP has its keys; mptcp_monitor alone tells it */
+  MPTCP_WASM_EVENT_CREATED = 13,
+  /* a connection of Multipath TCP can have further subflows; mptcp_monitor alone tells it */
+  MPTCP_WASM_EVENT_ESTABLISHED = 14,
+  /* the stack listens on an address and port; mptcp_monitor alone tells it */
+  MPTCP_WASM_EVENT_LISTENER_CREATED = 15,
+  /* it does no more; mptcp_monitor alone tells it */
+  MPTCP_WASM_EVENT_LISTENER_CLOSED = 16,
 };
 
 /* Why a connection is not multipath. */
@@ -322,6 +338,50 @@ enum mptcp_wasm_schedulers {
   MPTCP_WASM_SCHEDULER_ECF = 4,
 };
 
+/* Who opens subflows and announces addresses, the value of CONFIG_PATH_MANAGER. Every one of them accepts what the peer joins, and every call of the path manager works with each. */
+enum mptcp_wasm_path_managers {
+  /* endpoints and limits, as the in-kernel one of Linux */
+  MPTCP_WASM_PATH_MANAGER_KERNEL = 0,
+  /* does nothing by itself (v0: default) */
+  MPTCP_WASM_PATH_MANAGER_DEFAULT = 1,
+  /* a subflow from every local address to every address of the peer, without endpoints (v0: fullmesh) */
+  MPTCP_WASM_PATH_MANAGER_FULLMESH = 2,
+  /* CONFIG_NDIFFPORTS subflows over the addresses of the first, with other ports (v0: ndiffports) */
+  MPTCP_WASM_PATH_MANAGER_NDIFFPORTS = 3,
+  /* does nothing by itself: the application acts upon events (net.mptcp.pm_type 1) */
+  MPTCP_WASM_PATH_MANAGER_USERSPACE = 4,
+};
+
+/* How many subflows are in use, the value of CONFIG_PATH_MODE. */
+enum mptcp_wasm_path_modes {
+  /* all subflows are in use */
+  MPTCP_WASM_PATH_MODE_FULL = 0,
+  /* subflows beside the first are opened as backups (MP_JOIN with B) */
+  MPTCP_WASM_PATH_MODE_BACKUP = 1,
+  /* one subflow at a time; another is opened when it fails (break before make) */
+  MPTCP_WASM_PATH_MODE_SINGLE = 2,
+};
+
+/* Flags of mptcp_subflow_open. */
+enum mptcp_wasm_open_flags {
+  /* the subflow is a backup (MP_JOIN with B) */
+  MPTCP_WASM_OPEN_BACKUP = 1,
+};
+
+/* Keys of mptcp_subflow_set and mptcp_subflow_get. */
+enum mptcp_wasm_subflow_options {
+  /* 0 or 1: this side asks for the subflow to be used only when nothing else works; a change is told by MP_PRIO */
+  MPTCP_WASM_SUBFLOW_OPTION_BACKUP = 1,
+  /* TTL or hop limit of its packets, 1 to 255; 0, as it is at first, for CONFIG_HOP_LIMIT (IP_TTL) */
+  MPTCP_WASM_SUBFLOW_OPTION_HOP_LIMIT = 2,
+  /* upper six bits of the traffic class of its packets (DSCP << 2), 0 to 252 in steps of 4, 0 at first (IP_TOS) */
+  MPTCP_WASM_SUBFLOW_OPTION_TRAFFIC_CLASS = 3,
+  /* bytes its congestion window may have at most, 536 or more; 0, as it is at first, for no limit (RTAX_CWND) */
+  MPTCP_WASM_SUBFLOW_OPTION_CWND_CLAMP = 4,
+  /* 0 or 1, at first 1: open it again after it failed */
+  MPTCP_WASM_SUBFLOW_OPTION_REOPEN = 5,
+};
+
 /* Keys of mptcp_set and mptcp_get. With handle 0 they set the stack's default for connections made later; keys marked (connection) can also be set on one connection while it runs. */
 enum mptcp_wasm_configuration_keys {
   /* 0 or 1, default 1: offer and accept Multipath TCP (net.mptcp.enabled) */
@@ -474,6 +534,22 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_WVEGAS_ALPHA_INITIAL = 105,
   /* segments, default 1: with more than this in the queue slow start ends (connection) */
   MPTCP_WASM_CONFIG_WVEGAS_GAMMA = 106,
+  /* a PATH_MANAGER_ value, default PATH_MANAGER_KERNEL (connection) */
+  MPTCP_WASM_CONFIG_PATH_MANAGER = 76,
+  /* a PATH_MODE_ value, default PATH_MODE_FULL (connection) */
+  MPTCP_WASM_CONFIG_PATH_MODE = 77,
+  /* subflows of a connection with PATH_MANAGER_NDIFFPORTS, the first included, 1 to 32, default 2 (v0: num_subflows of ndiffports) (connection) */
+  MPTCP_WASM_CONFIG_NDIFFPORTS = 78,
+  /* µs, default 1 s: how long after its end a subflow of ours is opened again; doubled with every attempt that fails, 0 opens none again */
+  MPTCP_WASM_CONFIG_REOPEN_DELAY = 79,
+  /* µs, default 60 s: longest such delay */
+  MPTCP_WASM_CONFIG_REOPEN_DELAY_MAX = 80,
+  /* attempts in a row that the peer's RST may answer before a path is given up, until its address or link comes back; 1 to 255, default 5 */
+  MPTCP_WASM_CONFIG_REOPEN_REFUSALS = 81,
+  /* µs, default 60 s: how long a connection of Multipath TCP lives on without a subflow, for a new one to join it (break before make; net.mptcp.close_timeout); 0 ends it with the last one (connection) */
+  MPTCP_WASM_CONFIG_REJOIN_TIMEOUT = 82,
+  /* 0 or 1, default 0: keep what mptcp_monitor tells */
+  MPTCP_WASM_CONFIG_MONITOR = 83,
 };
 
 /* Index into the array of 64-bit counters at mptcp_counters(). The names beginning with MPTCP_ count what the kernel's MPTcpExt counters of the same name count. */
@@ -728,6 +804,16 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_SYN_COOKIE_GOOD = 83,
   /* ACKs for a listener that were none of a SYN cookie, while some were about */
   MPTCP_WASM_COUNTER_SYN_COOKIE_BAD = 84,
+  /* subflows opened again after they failed */
+  MPTCP_WASM_COUNTER_SUBFLOW_REOPEN = 140,
+  /* paths on which no subflow is opened any more, because the peer refused */
+  MPTCP_WASM_COUNTER_PATH_GIVEN_UP = 141,
+  /* connections that lost their last subflow and waited for another */
+  MPTCP_WASM_COUNTER_REJOIN_WAIT = 142,
+  /* of these, connections that got one in time */
+  MPTCP_WASM_COUNTER_REJOIN_DONE = 143,
+  /* events that mptcp_monitor did not tell because there was no memory for them */
+  MPTCP_WASM_COUNTER_MONITOR_LOST = 144,
   /* length of the counter array */
   MPTCP_WASM_COUNTERS = 192,
 };
@@ -878,8 +964,34 @@ struct mptcp_wasm_connection_info {
   uint32_t blest_lambda;
   /* 1 while ECF waits for the faster subflow */
   uint32_t ecf_waiting;
+  /* times the retransmission timer of the connection ran out (mptcpi_retransmits) */
+  uint32_t retransmits;
+  /* subflows beside the initial one (mptcpi_subflows) */
+  uint8_t extra_subflows;
+  /* addresses announced to the peer (mptcpi_add_addr_signal) */
+  uint8_t announced;
+  /* addresses of the peer that were joined (mptcpi_add_addr_accepted) */
+  uint8_t accepted;
+  /* endpoints from which subflows were opened (mptcpi_local_addr_used) */
+  uint8_t local_used;
+  /* the limit of extraSubflows (mptcpi_subflows_max) */
+  uint8_t extra_max;
+  /* endpoints to announce (mptcpi_add_addr_signal_max) */
+  uint8_t announced_max;
+  /* the limit of accepted (mptcpi_add_addr_accepted_max) */
+  uint8_t accepted_max;
+  /* endpoints to open subflows from (mptcpi_local_addr_max) */
+  uint8_t local_max;
+  /* a PATH_MANAGER_ value */
+  uint8_t path_manager;
+  /* a PATH_MODE_ value */
+  uint8_t path_mode;
+  /* 1 when this side connected */
+  uint8_t active;
+  /* 1 once the peer has shown that it has the keys: paths can be added */
+  uint8_t confirmed;
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 216);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_connection_info) == 232);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_hi) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_lo) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, remote_hi) == 16);
@@ -919,7 +1031,20 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, ended) == 200);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, peer_ended) == 204);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, blest_lambda) == 208);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, ecf_waiting) == 212);
-#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 216
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, retransmits) == 216);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, extra_subflows) == 220);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, announced) == 221);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, accepted) == 222);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_used) == 223);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, extra_max) == 224);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, announced_max) == 225);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, accepted_max) == 226);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, local_max) == 227);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, path_manager) == 228);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, path_mode) == 229);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, active) == 230);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_connection_info, confirmed) == 231);
+#define MPTCP_WASM_SIZEOF_CONNECTION_INFO 232
 
 /* At the address mptcp_listener_info() returns; valid until the next call into the module. */
 struct mptcp_wasm_listener_info {
@@ -1159,6 +1284,85 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, bytes_reinjected) == 
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_subflow_info, bytes_redundant) == 320);
 #define MPTCP_WASM_SIZEOF_SUBFLOW_INFO 328
 
+/* At the address mptcp_local_address_info() and mptcp_remote_address_info() return; valid until the next call into the module. */
+struct mptcp_wasm_address_info {
+  /* address, upper half */
+  uint64_t hi;
+  /* lower half */
+  uint64_t lo;
+  /* the port that goes with it, 0 for that of the connection */
+  uint16_t port;
+  /* address id */
+  uint8_t id;
+  /* 1 when the peer echoed the announcement; of an address of the peer, when this side did */
+  uint8_t echoed;
+  /* 1 once a subflow from it, or to it, was opened by this side */
+  uint8_t joined;
+  uint8_t reserved[3];
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_address_info) == 24);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_address_info, hi) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_address_info, lo) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_address_info, port) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_address_info, id) == 18);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_address_info, echoed) == 19);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_address_info, joined) == 20);
+#define MPTCP_WASM_SIZEOF_ADDRESS_INFO 24
+
+/* One event of the whole stack, at the address mptcp_monitor() leaves in Result + index × size. What a kind of event has nothing to say of is 0. */
+struct mptcp_wasm_monitor_event {
+  /* EVENT_CREATED, EVENT_ESTABLISHED, EVENT_CLOSED, EVENT_ADDRESS_ANNOUNCED, EVENT_ADDRESS_REMOVED, EVENT_SUBFLOW_ESTABLISHED, EVENT_SUBFLOW_CLOSED, EVENT_SUBFLOW_PRIORITY (of joined subflows), EVENT_LISTENER_CREATED or EVENT_LISTENER_CLOSED */
+  uint32_t type;
+  /* this side's token of the connection */
+  uint32_t token;
+  /* local address, upper half */
+  uint64_t local_hi;
+  /* lower half */
+  uint64_t local_lo;
+  /* remote address, upper half; of EVENT_ADDRESS_ANNOUNCED the address announced */
+  uint64_t remote_hi;
+  /* lower half */
+  uint64_t remote_lo;
+  /* local port */
+  uint16_t local_port;
+  /* remote port; of EVENT_ADDRESS_ANNOUNCED the port announced or 0 */
+  uint16_t remote_port;
+  /* the connection or listener, which may be gone by now */
+  uint32_t handle;
+  /* id of the subflow */
+  uint32_t subflow;
+  /* the link of the subflow */
+  int32_t link;
+  /* ERR_ value that ended the subflow or connection, or 0 */
+  int32_t error;
+  /* address id of the local address */
+  uint8_t local_id;
+  /* address id of the remote address, announced or withdrawn */
+  uint8_t remote_id;
+  /* SUBFLOW_BACKUP_ bits */
+  uint8_t backup;
+  /* 1 when the peer connected */
+  uint8_t server_side;
+};
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_monitor_event) == 64);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, type) == 0);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, token) == 4);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, local_hi) == 8);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, local_lo) == 16);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, remote_hi) == 24);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, remote_lo) == 32);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, local_port) == 40);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, remote_port) == 42);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, handle) == 44);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, subflow) == 48);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, link) == 52);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, error) == 56);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, local_id) == 60);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, remote_id) == 61);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, backup) == 62);
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_monitor_event, server_side) == 63);
+#define MPTCP_WASM_SIZEOF_MONITOR_EVENT 64
+
 /* At the address mptcp_pool_info() returns: what is in use now. */
 struct mptcp_wasm_pool_info {
   /* pages in the budget */
@@ -1185,8 +1389,11 @@ struct mptcp_wasm_pool_info {
   uint32_t tables;
   /* armed timers */
   uint32_t timers;
+  /* addresses announced, by this side and by peers, and subflows to be opened again */
+  uint32_t paths;
+  uint8_t reserved[4];
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_pool_info) == 48);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_pool_info) == 56);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, pages) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, pages_free) == 4);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, pages_pools) == 8);
@@ -1199,7 +1406,8 @@ MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, ranges) == 32);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, receive_maps) == 36);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, tables) == 40);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, timers) == 44);
-#define MPTCP_WASM_SIZEOF_POOL_INFO 48
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_pool_info, paths) == 48);
+#define MPTCP_WASM_SIZEOF_POOL_INFO 56
 
 /* Makes the stack of this instance: takes `budget` bytes of memory, once and for good, and 32 bytes of seed for keys, ports and sequence numbers. Returns 0, ERR_INVALID for a budget outside BUDGET_MIN to BUDGET_MAX, ERR_NO_MEMORY when the host has less, ERR_STATE when called twice. */
 int32_t mptcp_create(int32_t budget, int64_t seed0, int64_t seed1, int64_t seed2, int64_t seed3);
@@ -1329,6 +1537,36 @@ int32_t mptcp_listener_info(int32_t listener);
 
 /* Fills the SubflowInfo record of a subflow that mptcp_next found with KIND_TIME_WAIT. Returns its address or ERR_HANDLE. */
 int32_t mptcp_time_wait_info(int32_t subflow);
+
+/* Changes the flags ENDPOINT_BACKUP and ENDPOINT_FULLMESH of an endpoint to those given, as `ip mptcp endpoint change` does, and acts on it at once: subflows from it change their priority (MP_PRIO); with a changed ENDPOINT_FULLMESH they are closed and opened as the new flags say. Other flags must be those the endpoint has, or left out. Returns 0 or ERR_INVALID. */
+int32_t mptcp_endpoint_change(int32_t id, int32_t flags);
+
+/* Opens a subflow (MP_JOIN) with OPEN_ flags: local address 0, 0 and port 0 are chosen, remote address 0, 0 is that of the initial subflow, remote port 0 that of an address announced with one, else that of the initial subflow; address ids -1 are looked up. EVENT_SUBFLOW_ESTABLISHED or EVENT_SUBFLOW_CLOSED follows. Limits of the path manager do not count. Returns the subflow's id, ERR_INVALID, ERR_HANDLE, ERR_NOT_MULTIPATH, ERR_DENIED, ERR_UNREACHABLE, ERR_ADDRESS_NOT_AVAILABLE, ERR_ADDRESS_IN_USE, ERR_LIMIT or ERR_NO_MEMORY. */
+int32_t mptcp_subflow_open(int32_t connection, int64_t local_hi, int64_t local_lo, int32_t local_port, int32_t local_id, int64_t remote_hi, int64_t remote_lo, int32_t remote_port, int32_t remote_id, int32_t flags);
+
+/* Closes a subflow by its id: RST with MP_TCPRST and a reason, 0 to 6; what it carried goes to others. It is not opened again. Returns 0, ERR_INVALID, ERR_HANDLE, ERR_NOT_MULTIPATH or ERR_NOT_FOUND. */
+int32_t mptcp_subflow_close(int32_t connection, int32_t subflow, int32_t reason);
+
+/* Sets a SUBFLOW_OPTION_ of a subflow. Returns 0, ERR_INVALID, ERR_HANDLE, ERR_NOT_FOUND or ERR_NOT_MULTIPATH (SUBFLOW_OPTION_BACKUP of plain TCP). */
+int32_t mptcp_subflow_set(int32_t connection, int32_t subflow, int32_t key, int64_t value);
+
+/* Reads a SUBFLOW_OPTION_ of a subflow. Returns the value, ERR_INVALID, ERR_HANDLE or ERR_NOT_FOUND. */
+int64_t mptcp_subflow_get(int32_t connection, int32_t subflow, int32_t key);
+
+/* Announces an address to the peer (ADD_ADDR), again until it is echoed; port 0 is that of the connection, id 0 has one chosen. The address may be one of no link, behind a translator. Returns the id, ERR_INVALID, ERR_HANDLE, ERR_NOT_MULTIPATH, ERR_ADDRESS_IN_USE (of another address, or announced already), ERR_LIMIT or ERR_NO_MEMORY. */
+int32_t mptcp_address_announce(int32_t connection, int64_t hi, int64_t lo, int32_t port, int32_t id);
+
+/* Withdraws an address id, 0 to 255 (REMOVE_ADDR): that of an announced address or of the local address of a subflow. Subflows are left to their peer, which closes them. Returns 0, ERR_INVALID, ERR_HANDLE, ERR_NOT_MULTIPATH, ERR_NOT_FOUND or ERR_LIMIT (too many wait to be sent). */
+int32_t mptcp_address_withdraw(int32_t connection, int32_t id);
+
+/* Fills the AddressInfo record with the address number `index`, from 0, that was announced to the peer. Returns its address, ERR_DONE past the last one, or ERR_HANDLE. */
+int32_t mptcp_local_address_info(int32_t connection, int32_t index);
+
+/* Fills the AddressInfo record with the address number `index`, from 0, that the peer announced. Returns its address, ERR_DONE past the last one, or ERR_HANDLE. */
+int32_t mptcp_remote_address_info(int32_t connection, int32_t index);
+
+/* Takes up to `max` (at most EVENT_BATCH) events of the whole stack, oldest first, which are kept with CONFIG_MONITOR; Result says where the MonitorEvent records are. Returns their number, 0 when there are none, or ERR_INVALID. */
+int32_t mptcp_monitor(int32_t max);
 
 #undef MPTCP_WASM_ASSERT
 

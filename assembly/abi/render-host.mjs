@@ -34,7 +34,7 @@ function renderGroup(group, out) {
   }
   const errors = group.prefix === 'ERR_';
   const stem = errors ? 'ERROR_' : group.prefix;
-  const type = `${stem[0]}${stem.slice(1, -1).toLowerCase()}Name`;
+  const type = `${pascal(stem)}Name`;
   const name = (constant) => (errors ? constant.name : constant.label);
   out.push(`/** Names of the ${group.name}. */`, `export type ${type} =`);
   out.push(`${labelled.map((constant) => `  | '${name(constant)}'`).join('\n')};`, '');
@@ -103,4 +103,12 @@ function renderExports(calls, out) {
   out.push('}', '');
   out.push('/** Names of all calls. */', 'export const CALL_NAMES = [');
   out.push(...calls.map((call) => `  '${call.name}',`), '] as const satisfies readonly (keyof MptcpExports)[];', '');
+}
+
+/** `PATH_MANAGER_` → `PathManager`. */
+function pascal(stem) {
+  return stem
+    .split('_')
+    .map((word) => word.slice(0, 1) + word.slice(1).toLowerCase())
+    .join('');
 }

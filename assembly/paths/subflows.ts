@@ -1,14 +1,34 @@
-import { CONFIG_LIMIT_SUBFLOWS, SUBFLOW_ACTIVE_OPEN, SUBFLOW_BACKUP_LOCAL, SUBFLOW_JOINED, SUBFLOWS_MAX } from '../abi';
+import {
+  CONFIG_LIMIT_SUBFLOWS,
+  COUNTER_MPTCP_MPJoinSynTxBindErr,
+  COUNTER_MPTCP_MPJoinSynTxConnectErr,
+  COUNTER_MPTCP_MPJoinSynTxCreatSkErr,
+  ERR_ADDRESS_IN_USE,
+  ERR_ADDRESS_NOT_AVAILABLE,
+  ERR_NO_MEMORY,
+  ERR_UNREACHABLE,
+  PATH_MANAGER_KERNEL,
+  PATH_MODE_BACKUP,
+  PATH_MODE_SINGLE,
+  SUBFLOW_ACTIVE_OPEN,
+  SUBFLOW_BACKUP_LOCAL,
+  SUBFLOW_INITIAL,
+  SUBFLOW_JOINED,
+  SUBFLOWS_MAX,
+  TCP_CLOSED,
+  TCP_TIME_WAIT,
+} from '../abi';
 import { randomU32 } from '../crypto/random';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
+import { count } from '../state/counters';
 import { linkAt, linkOfAddress } from '../state/link';
 import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
 import { flowFind } from '../tcp/flows';
 import { openActive, subflowCreate } from '../tcp/handshake';
 import { freePort } from '../tcp/ports';
 
-/** The subflows of a connection: adding one to its list, and opening one by MP_JOIN. */
+/** The subflows of a connection: adding one to its list, finding one, and opening one by MP_JOIN. */
 
 export function subflowAttach(connection: Connection, subflow: Subflow): void {
   subflow.owner = changetype<usize>(connection);
@@ -37,12 +57,56 @@ export function subflowDetach(connection: Connection, subflow: Subflow): void {
   subflow.next = 0;
 }
 
-/** True when the connection may have one subflow more beside its initial one (limit `subflows`). */
-export function mayAddSubflow(connection: Connection): bool {
-  return <i64>connection.extraSubflows < config(CONFIG_LIMIT_SUBFLOWS) && connection.subflowCount < <u32>SUBFLOWS_MAX;
+/** The subflow of an id, or 0. */
+export function subflowOfId(connection: Connection, id: u32): usize {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (changetype<Subflow>(at).id == id) return at;
+  return 0;
 }
 
-/** True when a subflow of the connection runs between these addresses. */
+/** True for a subflow that is open, or on its way to be. */
+export function isOpen(subflow: Subflow): bool {
+  return subflow.rstDue == 0 && subflow.finWanted == 0 && subflow.state != TCP_CLOSED && subflow.state != TCP_TIME_WAIT;
+}
+
+/** Remembers the addresses of the first subflow, which may go before its connection does. */
+export function rememberInitial(connection: Connection, subflow: Subflow): void {
+  connection.localHi = subflow.localHi;
+  connection.localLo = subflow.localLo;
+  connection.remoteHi = subflow.remoteHi;
+  connection.remoteLo = subflow.remoteLo;
+  connection.localPort = subflow.localPort;
+  connection.remotePort = subflow.remotePort;
+}
+
+/**
+ * True when the connection may accept a subflow more: the limit `subflows` counts those beside the initial one, as Linux
+ * does, whose place another may take when it is gone. Managers that have no limits are bounded by the ABI alone.
+ */
+export function mayAcceptSubflow(connection: Connection): bool {
+  if (connection.subflowCount >= <u32>SUBFLOWS_MAX) return false;
+  if (connection.pathManager != PATH_MANAGER_KERNEL) return true;
+  let initial: i64 = 0;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if ((changetype<Subflow>(at).flags & SUBFLOW_INITIAL) != 0) initial = 1;
+  return <i64>connection.extraSubflows + initial <= config(CONFIG_LIMIT_SUBFLOWS);
+}
+
+/** True when a path manager may open one more; with PATH_MODE_SINGLE only in place of one that failed. */
+export function mayOpenSubflow(connection: Connection): bool {
+  if (!mayAcceptSubflow(connection)) return false;
+  if (connection.pathMode != PATH_MODE_SINGLE) return true;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (isUseful(changetype<Subflow>(at))) return false;
+  return true;
+}
+
+/** False for a subflow that closes, has lost its link, or makes no progress any more. */
+export function isUseful(subflow: Subflow): bool {
+  return isOpen(subflow) && subflow.stale == 0 && linkAt(subflow.link).up != 0;
+}
+
+/** True when a subflow of the connection runs, or is being opened, between these addresses. */
 export function pathInUse(
   connection: Connection,
   localHi: u64,
@@ -54,6 +118,7 @@ export function pathInUse(
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const subflow = changetype<Subflow>(at);
     if (
+      isOpen(subflow) &&
       subflow.localHi == localHi &&
       subflow.localLo == localLo &&
       subflow.remoteHi == remoteHi &&
@@ -65,8 +130,11 @@ export function pathInUse(
   return false;
 }
 
-/** Sends an MP_JOIN (RFC 8684 section 3.2). Returns false when no address, port or memory serves. */
-export function joinPath(
+/**
+ * Sends an MP_JOIN (RFC 8684 section 3.2) from an address of a link that is up; local port 0 is chosen. Returns the id of
+ * the subflow, or the error that there is no address, port or memory for it.
+ */
+export function openPath(
   connection: Connection,
   localHi: u64,
   localLo: u64,
@@ -77,15 +145,19 @@ export function joinPath(
   remotePort: u32,
   remoteId: u32,
   backup: bool,
-): bool {
+): i32 {
   const link = linkOfAddress(localHi, localLo);
-  if (link < 0 || linkAt(link).up == 0) return false;
+  if (link < 0) return failed(ERR_ADDRESS_NOT_AVAILABLE, COUNTER_MPTCP_MPJoinSynTxBindErr);
+  if (linkAt(link).up == 0) return failed(ERR_UNREACHABLE, COUNTER_MPTCP_MPJoinSynTxConnectErr);
   const port = localPort != 0 ? localPort : freePort(localHi, localLo, remoteHi, remoteLo, remotePort);
-  if (port == 0 || flowFind(localHi, localLo, port, remoteHi, remoteLo, remotePort) != 0) return false;
+  if (port == 0) return failed(ERR_ADDRESS_IN_USE, COUNTER_MPTCP_MPJoinSynTxBindErr);
+  if (flowFind(localHi, localLo, port, remoteHi, remoteLo, remotePort) != 0)
+    return failed(ERR_ADDRESS_IN_USE, COUNTER_MPTCP_MPJoinSynTxConnectErr);
   const created = subflowCreate(link, localHi, localLo, port, remoteHi, remoteLo, remotePort);
-  if (created == 0) return false;
+  if (created == 0) return failed(ERR_NO_MEMORY, COUNTER_MPTCP_MPJoinSynTxCreatSkErr);
   const subflow = changetype<Subflow>(created);
-  subflow.flags = <u8>(SUBFLOW_JOINED | SUBFLOW_ACTIVE_OPEN | (backup ? SUBFLOW_BACKUP_LOCAL : 0));
+  const asBackup = backup || connection.pathMode == PATH_MODE_BACKUP;
+  subflow.flags = <u8>(SUBFLOW_JOINED | SUBFLOW_ACTIVE_OPEN | (asBackup ? SUBFLOW_BACKUP_LOCAL : 0));
   subflow.join = JOIN_WAIT_ACK;
   subflow.localId = <u8>localId;
   subflow.remoteId = <u8>remoteId;
@@ -93,5 +165,10 @@ export function joinPath(
   subflowAttach(connection, subflow);
   connection.extraSubflows++;
   openActive(subflow);
-  return true;
+  return <i32>subflow.id;
+}
+
+function failed(error: i32, counter: i32): i32 {
+  count(counter);
+  return error;
 }

@@ -4,12 +4,14 @@ import {
   CONNECTION_CLOSING,
   CONNECTION_CONNECTING,
   COUNTER_MPTCP_MPCurrEstab,
+  COUNTER_REJOIN_WAIT,
   ERR_ABORTED,
   ERR_REFUSED,
   ERR_RESET,
   ERR_TIMED_OUT,
   EVENT_CLOSED,
   EVENT_SUBFLOW_CLOSED,
+  SUBFLOW_ACTIVE_OPEN,
   SUBFLOW_INITIAL,
   TCP_CLOSED,
   TCP_SYN_RECEIVED,
@@ -19,14 +21,17 @@ import {
 import { poolFree } from '../memory/pool';
 import { rangeClear } from '../memory/ranges';
 import { timerCancel } from '../memory/wheel';
-import { pathsClear } from '../paths/manager';
+import { pathsClear } from '../paths/local';
+import { lostClear } from '../paths/lost';
+import { pathLost, pathsLeft } from '../paths/reopen';
 import { subflowDetach } from '../paths/subflows';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, connectionPool, connectionTimer, rcvRanges, readableBytes } from '../state/connection';
-import { countBy } from '../state/counters';
+import { count, countBy } from '../state/counters';
 import { eventListener, eventNotice, eventRaise, eventsForget } from '../state/events';
 import { Listener } from '../state/listener';
+import { monitorConnection, monitorSubflow } from '../state/monitor';
 import { JOIN_WAIT_HMAC, opensEarly, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow } from '../state/subflow';
 import { closeSending, resetDue, subflowDestroy, subflowRelease } from '../tcp/close';
 import { timersArm } from '../tcp/timers';
@@ -94,20 +99,14 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
   if (!initial && connection.extraSubflows > 0) connection.extraSubflows--;
   if (connection.multipath != 0) reinject(connection, subflow, true);
-  if (established && subflow.join != JOIN_WAIT_HMAC) eventNotice(connection, EVENT_SUBFLOW_CLOSED, error, subflow.id);
+  pathLost(connection, subflow, error);
+  if (subflow.join != JOIN_WAIT_HMAC && (established || !initial)) subflowClosed(connection, subflow, opening, error);
   if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
   subflowDetach(connection, subflow);
   subflowDestroy(subflow);
   if (connection.multipath != 0 && connection.subflows != 0 && connection.state != CONNECTION_CLOSED)
     reinjectUncarried(connection);
-  if (connection.subflows == 0 && connection.state != CONNECTION_CLOSED) {
-    // With nothing left that could carry it the connection is over; orderly only if both ends had been reached.
-    let reason = error;
-    if (connection.state == CONNECTION_CONNECTING && error == ERR_RESET) reason = ERR_REFUSED;
-    if (reason == 0) reason = isOver(connection) ? 0 : ERR_RESET;
-    finish(connection, reason);
-  }
-  settle(connection);
+  subflowLeft(connection, error);
 }
 
 /** A subflow entered TIME-WAIT: it needs its connection no more. */
@@ -117,13 +116,55 @@ export function sessionSubflowTimeWait(subflow: Subflow): void {
   if ((subflow.flags & SUBFLOW_INITIAL) == 0 && connection.extraSubflows > 0) connection.extraSubflows--;
   if (connection.multipath != 0) reinject(connection, subflow, true);
   subflowRelease(subflow);
-  eventNotice(connection, EVENT_SUBFLOW_CLOSED, 0, subflow.id);
+  subflowClosed(connection, subflow, false, 0);
   if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
   subflowDetach(connection, subflow);
   sessionProgress(connection);
-  if (connection.subflows == 0 && connection.state != CONNECTION_CLOSED)
-    finish(connection, isOver(connection) ? 0 : ERR_RESET);
+  subflowLeft(connection, 0);
+}
+
+/** Tells that a subflow is gone. */
+function subflowClosed(connection: Connection, subflow: Subflow, opening: bool, error: i32): void {
+  const refused = opening && error == ERR_RESET && (subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) != 0;
+  const reason = refused ? ERR_REFUSED : error;
+  eventNotice(connection, EVENT_SUBFLOW_CLOSED, reason, subflow.id);
+  monitorSubflow(connection, subflow, EVENT_SUBFLOW_CLOSED, reason);
+}
+
+/** A connection lost a subflow, with an error or 0: others may be opened, or it waits for one, or it is over. */
+function subflowLeft(connection: Connection, error: i32): void {
+  if (connection.state != CONNECTION_CLOSED) {
+    pathsLeft(connection);
+    if (connection.subflows == 0) {
+      if (outlives(connection)) {
+        awaitJoin(connection);
+      } else {
+        // With nothing left that could carry it the connection is over; orderly only if both ends had been reached.
+        let reason = error;
+        if (connection.state == CONNECTION_CONNECTING && error == ERR_RESET) reason = ERR_REFUSED;
+        if (reason == 0) reason = isOver(connection) ? 0 : ERR_RESET;
+        finish(connection, reason);
+      }
+    }
+    if (connection.state != CONNECTION_CLOSED) sessionArm(connection);
+  }
   settle(connection);
+}
+
+/**
+ * True for a connection that may go on without a subflow (break before make): its peer has the keys to join it, and it is
+ * not over. What an application left behind waits only as long as there is something to deliver.
+ */
+function outlives(connection: Connection): bool {
+  if (connection.multipath == 0 || connection.confirmed == 0 || connection.rejoinTimeout == 0) return false;
+  if (connection.state == CONNECTION_CONNECTING || isOver(connection)) return false;
+  return connection.orphaned == 0 || connection.finState != 3;
+}
+
+function awaitJoin(connection: Connection): void {
+  if (connection.rejoinAt != 0) return;
+  count(COUNTER_REJOIN_WAIT);
+  connection.rejoinAt = now() + connection.rejoinTimeout;
 }
 
 /** Both ends of the stream may have been reached: then subflows are closed and the application is told. */
@@ -146,7 +187,7 @@ export function sessionProgress(connection: Connection): void {
   finish(connection, 0);
 }
 
-/** The deadline of an orphan, or of a connection whose peer went silent while closing. */
+/** The deadline of an orphan, of a connection whose peer went silent while closing, or of one without a subflow. */
 export function sessionCloseExpired(connection: Connection): void {
   connection.closeAt = 0;
   sessionAbort(connection, ERR_TIMED_OUT);
@@ -217,6 +258,10 @@ function finish(connection: Connection, error: i32): void {
   connection.closeAt = 0;
   connection.signalAt = 0;
   connection.failAt = 0;
+  connection.pathAt = 0;
+  connection.rejoinAt = 0;
+  lostClear(connection);
+  if (connection.monitorToken != 0) monitorConnection(connection, EVENT_CLOSED, error);
   if (error != 0) sendClear(connection);
   // Nobody will ever accept a connection that ended in its handshake; one that waits to be accepted is still shown.
   if (connection.listener != 0 && connection.acceptQueued == 0) {

@@ -1,6 +1,13 @@
-import { CONFIG_STALE_LOSS_CNT, CONNECTION_CLOSED, COUNTER_MPTCP_SubflowStale, ERR_TIMED_OUT } from '../abi';
+import {
+  CONFIG_STALE_LOSS_CNT,
+  CONNECTION_CLOSED,
+  COUNTER_MPTCP_SubflowStale,
+  ERR_TIMED_OUT,
+  PATH_MODE_SINGLE,
+} from '../abi';
 import { congestionLoss, congestionTimeout } from '../congestion/control';
-import { signalsExpire } from '../paths/manager';
+import { signalsExpire } from '../paths/announce';
+import { pathsExpire, pathsFailing } from '../paths/reopen';
 import { usable } from '../scheduler/usable';
 import { now } from '../state/clock';
 import { config } from '../state/config';
@@ -45,11 +52,13 @@ export function expireConnection(connection: Connection): void {
   const time = now();
   if (connection.signalAt != 0 && connection.signalAt <= time) signalsExpire(connection);
   if (connection.failAt != 0 && connection.failAt <= time) failExpired(connection);
+  if (connection.pathAt != 0 && connection.pathAt <= time) pathsExpire(connection);
   if (connection.rtxAt != 0 && connection.rtxAt <= time) {
     dataTimeout(connection);
     if (connection.live == 0 || connection.state == CONNECTION_CLOSED) return;
   }
-  if (connection.closeAt != 0 && connection.closeAt <= time) {
+  const over = connection.closeAt != 0 && connection.closeAt <= time;
+  if (over || (connection.rejoinAt != 0 && connection.rejoinAt <= time)) {
     sessionCloseExpired(connection);
     return;
   }
@@ -59,11 +68,20 @@ export function expireConnection(connection: Connection): void {
 /** A subflow's timer ran out: what it holds goes to others at once; after several times it gets nothing new. */
 export function stalled(connection: Connection, subflow: Subflow): void {
   if (connection.multipath == 0) return;
-  if (subflow.stale == 0 && <i64>subflow.backoff >= config(CONFIG_STALE_LOSS_CNT) && hasBetter(connection, subflow)) {
+  const single = connection.pathMode == PATH_MODE_SINGLE;
+  if (
+    subflow.stale == 0 &&
+    <i64>subflow.backoff >= config(CONFIG_STALE_LOSS_CNT) &&
+    (single || hasBetter(connection, subflow))
+  ) {
     subflow.stale = 1;
     count(COUNTER_MPTCP_SubflowStale);
   }
   reinject(connection, subflow, false);
+  if (single) {
+    pathsFailing(connection);
+    sessionArm(connection);
+  }
 }
 
 /** True when another subflow gets on better: as in Linux no subflow is stale without one. */
@@ -92,6 +110,7 @@ function dataTimeout(connection: Connection): void {
     if (first.bareAcks != 0 && acknowledgmentsStripped(connection, first)) return;
   }
   if (connection.rtxBackoff < 16) connection.rtxBackoff++;
+  connection.retransmits++;
   reinjectFront(connection);
   if (connection.finState == 2 && connection.multipath != 0) {
     // The DATA_FIN, or its acknowledgment, was lost.

@@ -11,7 +11,6 @@ import {
   ERR_RESET,
   FALLBACK_FIRST_ACK,
   FALLBACK_FIRST_DATA,
-  SUBFLOW_BACKUP_REMOTE,
   SUBFLOW_INITIAL,
   TCP_CLOSED,
   TCP_SYN_RECEIVED,
@@ -19,7 +18,9 @@ import {
 } from '../abi';
 import { congestionAcked, congestionEcn } from '../congestion/control';
 import { dsnExtend, seqLt } from '../memory/sequence';
-import { addressAnnounced, addressesRemoved } from '../paths/manager';
+import { backupAsked } from '../paths/priority';
+import { addressAnnounced, addressesRemoved } from '../paths/remote';
+import { RESET_TRANSIENT } from '../paths/reopen';
 import { Connection, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
 import { JOIN_DONE, JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow } from '../state/subflow';
@@ -140,8 +141,14 @@ function takeAcknowledgment(subflow: Subflow, signals: u32): void {
     count(COUNTER_MPTCP_SubflowRecover);
   }
   if ((signals & (SIGNAL_ACKED | SIGNAL_DELIVERED | SIGNAL_RECOVERY | SIGNAL_SPURIOUS)) != 0)
-    congestionAcked(subflow, signals, acknowledged(), delivered());
+    takeProgress(subflow, signals);
   if (subflow.ecn != 0 && ecnEchoed(subflow)) congestionEcn(subflow);
+}
+
+/** The congestion window follows what was acknowledged, as far as the application lets it. */
+function takeProgress(subflow: Subflow, signals: u32): void {
+  congestionAcked(subflow, signals, acknowledged(), delivered());
+  subflow.cwnd = min<u32>(subflow.cwnd, subflow.cwndClamp);
 }
 
 /** Without mappings the subflow's acknowledgment is that of the connection. */
@@ -191,17 +198,13 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
 
 /** MP_PRIO is for the subflow it came by or, in version 0, for those from an address it names (RFC 6824 section 3.3.8). */
 function takePriority(connection: Connection, subflow: Subflow): void {
+  const backup = options.prioBackup != 0;
   if (connection.version != MPTCP_V0 || options.prioHasId == 0) {
-    setPriority(subflow);
+    backupAsked(subflow, backup);
     return;
   }
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-    if (changetype<Subflow>(at).remoteId == options.prioId) setPriority(changetype<Subflow>(at));
-}
-
-function setPriority(subflow: Subflow): void {
-  if (options.prioBackup != 0) subflow.flags |= <u8>SUBFLOW_BACKUP_REMOTE;
-  else subflow.flags &= <u8>~SUBFLOW_BACKUP_REMOTE;
+    if (changetype<Subflow>(at).remoteId == options.prioId) backupAsked(changetype<Subflow>(at), backup);
 }
 
 /** The long forms of MP_CAPABLE map data, of the side that connected, in version 1 only. */
@@ -322,7 +325,11 @@ function takeLate(connection: Connection, subflow: Subflow): bool {
 function peerReset(connection: Connection, subflow: Subflow): void {
   if (opensEarly(subflow)) fastOpenReset();
   const present = connection.multipath != 0 ? options.mptcp : 0;
-  if ((present & (1 << SUBTYPE_RST)) != 0) count(COUNTER_MPTCP_MPRstRx);
+  if ((present & (1 << SUBTYPE_RST)) != 0) {
+    count(COUNTER_MPTCP_MPRstRx);
+    subflow.resetReason = <u8>((options.rstReason & 63) + 1);
+    if ((options.rstFlags & 1) != 0) subflow.resetReason |= RESET_TRANSIENT;
+  }
   if ((present & (1 << SUBTYPE_FAIL)) != 0) count(COUNTER_MPTCP_MPFailRx);
   if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
     count(COUNTER_MPTCP_MPFastcloseRx);

@@ -6,9 +6,13 @@ import {
   CONFIG_KEEPALIVE_IDLE,
   CONFIG_KEEPALIVE_INTERVAL,
   CONFIG_LINGER,
+  CONFIG_NDIFFPORTS,
   CONFIG_NO_DELAY,
   CONFIG_PACING,
+  CONFIG_PATH_MANAGER,
+  CONFIG_PATH_MODE,
   CONFIG_RECEIVE_BUFFER,
+  CONFIG_REJOIN_TIMEOUT,
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
@@ -20,6 +24,8 @@ import {
   CONNECTION_CONNECTING,
   CONNECTION_ESTABLISHED,
   COUNTER_ACTIVE_OPENS,
+  COUNTER_MPTCP_MismatchPortAckRx,
+  COUNTER_MPTCP_MismatchPortSynRx,
   COUNTER_MPTCP_MPCapableACKRX,
   COUNTER_MPTCP_MPCapableFallbackACK,
   COUNTER_MPTCP_MPCapableFallbackSYNACK,
@@ -32,6 +38,9 @@ import {
   COUNTER_MPTCP_MPJoinAckHMacFailure,
   COUNTER_MPTCP_MPJoinAckRx,
   COUNTER_MPTCP_MPJoinNoTokenFound,
+  COUNTER_MPTCP_MPJoinPortAckRx,
+  COUNTER_MPTCP_MPJoinPortSynAckRx,
+  COUNTER_MPTCP_MPJoinPortSynRx,
   COUNTER_MPTCP_MPJoinRejected,
   COUNTER_MPTCP_MPJoinSynAckBackupRx,
   COUNTER_MPTCP_MPJoinSynAckHMacFailure,
@@ -40,11 +49,14 @@ import {
   COUNTER_MPTCP_MPJoinSynRx,
   COUNTER_MPTCP_SimultConnectFallback,
   COUNTER_PASSIVE_OPENS,
+  COUNTER_REJOIN_DONE,
   COUNTER_VERSION_0_ACTIVE,
   COUNTER_VERSION_0_PASSIVE,
   COUNTER_VERSION_RETRY,
   ERR_NO_MEMORY,
   EVENT_CONNECTED,
+  EVENT_CREATED,
+  EVENT_ESTABLISHED,
   EVENT_SUBFLOW_ESTABLISHED,
   FALLBACK_BLACKHOLE,
   FALLBACK_KEY,
@@ -65,13 +77,16 @@ import {
 import { congestionOpen } from '../congestion/control';
 import { randomU32 } from '../crypto/random';
 import { poolTake } from '../memory/pool';
-import { localIdOf, pathsEstablished } from '../paths/manager';
-import { mayAddSubflow, subflowAttach, subflowDetach } from '../paths/subflows';
+import { announcedOf, localIdOf, signalSoon } from '../paths/announce';
+import { managerEstablished, managerFill } from '../paths/manager';
+import { pathEstablished } from '../paths/reopen';
+import { mayAcceptSubflow, rememberInitial, subflowAttach, subflowDetach } from '../paths/subflows';
 import { config } from '../state/config';
 import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
 import { count } from '../state/counters';
 import { eventNotice, eventRaise } from '../state/events';
 import { Listener } from '../state/listener';
+import { monitorConnection, monitorSubflow } from '../state/monitor';
 import {
   FAST_OPEN_EARLY,
   FAST_OPEN_TRIED,
@@ -129,6 +144,7 @@ import {
 /** MP_TCPRST reasons (RFC 8684 section 3.6). */
 const REASON_MPTCP: u8 = 1;
 const REASON_RESOURCES: u8 = 2;
+const REASON_ADMINISTRATIVE: u8 = 3;
 const digest: usize = memory.data(32, 8);
 
 /** The subflow that passiveJoin() refused has this reason, for the RST. */
@@ -170,6 +186,7 @@ export function activeOpen(
   else if (versions == 0) connection.fallback = <u8>FALLBACK_NOT_ASKED;
   else becomeMultipath(connection, firstVersion(versions, remoteHi, remoteLo, remotePort));
   subflowAttach(connection, subflow);
+  rememberInitial(connection, subflow);
   if ((flags & CONNECT_FAST_OPEN) != 0) fastOpenAsk(subflow);
   openActive(subflow);
   count(COUNTER_ACTIVE_OPENS);
@@ -201,6 +218,7 @@ export function passiveOpen(listener: Listener, link: i32): bool {
   connection.listener = changetype<usize>(listener);
   listener.pending++;
   subflowAttach(connection, subflow);
+  rememberInitial(connection, subflow);
   openPassive(subflow);
   if (connection.multipath == 0 && (listener.flags & CONNECT_FAST_OPEN) != 0 && fastOpenAccept(subflow))
     openEarly(connection, subflow);
@@ -264,6 +282,7 @@ export function cookieOpen(listener: Listener, link: i32, iss: u32): usize {
   connection.listener = changetype<usize>(listener);
   listener.pending++;
   subflowAttach(connection, subflow);
+  rememberInitial(connection, subflow);
   openByCookie(subflow, iss);
   windowFieldSyn(connection);
   return created;
@@ -293,9 +312,18 @@ export function passiveJoin(link: i32): bool {
     return false;
   }
   refusal = connection.version != MPTCP_V0 ? REASON_RESOURCES : 0;
-  if (!mayAddSubflow(connection)) {
+  if (!mayAcceptSubflow(connection)) {
     count(COUNTER_MPTCP_MPJoinRejected);
     return false;
+  }
+  if (segment.dstPort != connection.localPort) {
+    // As Linux: the port of the connection, or one that was announced for the address.
+    refusal = REASON_ADMINISTRATIVE;
+    if (announcedOf(connection, packet.dstHi, packet.dstLo, segment.dstPort) == 0) {
+      count(COUNTER_MPTCP_MismatchPortSynRx);
+      return false;
+    }
+    count(COUNTER_MPTCP_MPJoinPortSynRx);
   }
   const created = createFromSyn(link);
   if (created == 0) return false;
@@ -352,7 +380,8 @@ export function connectionConfirmed(connection: Connection): void {
   if (connection.confirmed != 0) return;
   connection.confirmed = 1;
   count(COUNTER_MPTCP_MPCurrEstab);
-  pathsEstablished(connection);
+  monitorConnection(connection, EVENT_ESTABLISHED, 0);
+  managerEstablished(connection);
 }
 
 /** RFC 8684 section 3.1: SYNs with MP_CAPABLE that nobody answers may fall victim to a middlebox. */
@@ -387,6 +416,10 @@ function createConnection(): Connection | null {
   connection.congestion = <u8>config(CONFIG_CONGESTION);
   connection.pacing = <u8>config(CONFIG_PACING);
   tuningOpen(connection);
+  connection.pathManager = <u8>config(CONFIG_PATH_MANAGER);
+  connection.pathMode = <u8>config(CONFIG_PATH_MODE);
+  connection.ndiffports = <u8>config(CONFIG_NDIFFPORTS);
+  connection.rejoinTimeout = config(CONFIG_REJOIN_TIMEOUT);
   connection.sendBuffer = <u32>config(CONFIG_SEND_BUFFER);
   connection.receiveBuffer = <u32>config(CONFIG_RECEIVE_BUFFER);
   connectionTimer(connection).kind = CONNECTION_TIMER;
@@ -443,6 +476,7 @@ function activeDone(connection: Connection, subflow: Subflow): bool {
     return true;
   }
   takeCapableFlags(connection);
+  created(connection);
   if (version == MPTCP_V0) count(COUNTER_VERSION_0_ACTIVE);
   subflow.thirdAckDue = 1;
   ackNow(subflow);
@@ -479,10 +513,17 @@ function askVersion0(connection: Connection, before: Subflow): bool {
   resetDue(before, RST_PLAIN);
   connection.nextSubflowId = 0;
   subflowAttach(connection, subflow);
+  rememberInitial(connection, subflow);
   keyAnew(connection, MPTCP_V0);
   openActive(subflow);
   count(COUNTER_VERSION_RETRY);
   return true;
+}
+
+/** Both keys are known. */
+function created(connection: Connection): void {
+  connection.monitorToken = connection.localToken;
+  monitorConnection(connection, EVENT_CREATED, 0);
 }
 
 function fastOpenDone(connection: Connection, subflow: Subflow): void {
@@ -509,6 +550,7 @@ function passiveDone(connection: Connection): void {
     fallBack(connection, FALLBACK_KEY);
     return;
   }
+  created(connection);
   if (connection.version == MPTCP_V0) count(COUNTER_VERSION_0_PASSIVE);
 }
 
@@ -558,6 +600,7 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
       return false;
     }
     count(COUNTER_MPTCP_MPJoinSynAckRx);
+    if (subflow.remotePort != connection.remotePort) count(COUNTER_MPTCP_MPJoinPortSynAckRx);
     subflow.remoteNonce = options.joinNonce;
     if (options.joinBackup != 0) {
       count(COUNTER_MPTCP_MPJoinSynAckBackupRx);
@@ -576,6 +619,15 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
     return true;
   }
   count(COUNTER_MPTCP_MPJoinAckRx);
+  if (subflow.localPort != connection.localPort) {
+    // The announcement may have been withdrawn since the SYN.
+    if (announcedOf(connection, subflow.localHi, subflow.localLo, subflow.localPort) == 0) {
+      count(COUNTER_MPTCP_MismatchPortAckRx);
+      resetDue(subflow, REASON_ADMINISTRATIVE);
+      return false;
+    }
+    count(COUNTER_MPTCP_MPJoinPortAckRx);
+  }
   if (!present || options.joinLength != 24) {
     resetDue(subflow, REASON_MPTCP);
     return false;
@@ -604,6 +656,17 @@ function carryData(connection: Connection, subflow: Subflow): void {
   keepAliveArm(subflow);
   connection.subflowsTotal++;
   eventNotice(connection, EVENT_SUBFLOW_ESTABLISHED, 0, subflow.id);
+  monitorSubflow(connection, subflow, EVENT_SUBFLOW_ESTABLISHED, 0);
+  if (connection.rejoinAt != 0) {
+    // What waited since the last subflow was lost goes at once.
+    connection.rejoinAt = 0;
+    connection.rtxAt = 0;
+    connection.rtxBackoff = 0;
+    count(COUNTER_REJOIN_DONE);
+  }
+  if (connection.signals != 0) signalSoon(connection);
+  pathEstablished(connection, subflow);
+  managerFill(connection);
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const other = changetype<Subflow>(at);
     if (at != changetype<usize>(subflow) && other.backoff > 0) reinjectAgain(connection, other);

@@ -20,6 +20,8 @@ export function sessionArm(connection: Connection): void {
   next = earlier(next, connection.closeAt);
   next = earlier(next, connection.signalAt);
   next = earlier(next, connection.failAt);
+  next = earlier(next, connection.pathAt);
+  next = earlier(next, connection.rejoinAt);
   const timer = connectionTimer(connection);
   if (next == 0) timerCancel(timer);
   else if (timer.slot == 0 || next < timer.deadline) timerArm(timer, next);

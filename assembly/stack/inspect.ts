@@ -1,6 +1,11 @@
 import {
   CONFIG_DELAYED_ACK,
+  CONFIG_LIMIT_ADD_ADDR_ACCEPTED,
+  CONFIG_LIMIT_SUBFLOWS,
   ConnectionInfo,
+  ENDPOINT_SIGNAL,
+  ENDPOINT_SUBFLOW,
+  ENDPOINTS_MAX,
   ERR_DONE,
   ERR_HANDLE,
   ERR_INVALID,
@@ -16,7 +21,6 @@ import {
   SIZEOF_LISTENER_INFO,
   SIZEOF_POOL_INFO,
   SIZEOF_SUBFLOW_INFO,
-  SUBFLOW_INITIAL,
   SUBFLOW_STALE,
   SubflowInfo,
   TCP_OPTION_ECN,
@@ -31,14 +35,18 @@ import { poolFind, poolNext } from '../memory/pool';
 import { rangeIndexPool, rangePool } from '../memory/ranges';
 import { dsnLt } from '../memory/sequence';
 import { wheelArmed } from '../memory/wheel';
+import { endpointIdOn } from '../paths/announce';
 import { largeTablePool, middleTablePool, smallTablePool } from '../session/buffer';
 import { chronoSettle } from '../session/chrono';
 import { now } from '../state/clock';
 import { config } from '../state/config';
-import { Connection, connectionPool, readableBytes, remoteAddressPool } from '../state/connection';
+import { Connection, connectionPool, readableBytes } from '../state/connection';
 import { mapPool, receiveMapPool, SEGMENT_LOST, SentSegment, segmentPool } from '../state/datamap';
+import { endpointAt } from '../state/endpoint';
 import { noticePool } from '../state/events';
 import { Listener, listenerPool } from '../state/listener';
+import { monitorPool } from '../state/monitor';
+import { LocalAddress, localAddressPool, lostPathPool, remoteAddressPool } from '../state/path';
 import { ECN_AGREED, FAST_OPEN_DATA, inFlight, Subflow, subflowPool, unsentBytes } from '../state/subflow';
 import { ownMss } from '../tcp/handshake';
 import { paceRate } from '../tcp/pacing';
@@ -92,18 +100,12 @@ export function inspectConnection(handle: i32): i32 {
   const connection = changetype<Connection>(live);
   memory.fill(connectionInfo, 0, SIZEOF_CONNECTION_INFO);
   const info = changetype<ConnectionInfo>(connectionInfo);
-  let first: usize = 0;
-  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-    if (first == 0 || (changetype<Subflow>(at).flags & SUBFLOW_INITIAL) != 0) first = at;
-  if (first != 0) {
-    const subflow = changetype<Subflow>(first);
-    info.localHi = subflow.localHi;
-    info.localLo = subflow.localLo;
-    info.remoteHi = subflow.remoteHi;
-    info.remoteLo = subflow.remoteLo;
-    info.localPort = subflow.localPort;
-    info.remotePort = subflow.remotePort;
-  }
+  info.localHi = connection.localHi;
+  info.localLo = connection.localLo;
+  info.remoteHi = connection.remoteHi;
+  info.remoteLo = connection.remoteLo;
+  info.localPort = connection.localPort;
+  info.remotePort = connection.remotePort;
   info.state = connection.state;
   info.fallback = connection.fallback;
   info.version = connection.multipath != 0 ? connection.version : 0;
@@ -141,7 +143,39 @@ export function inspectConnection(handle: i32): i32 {
   info.peerEnded = connection.rcvFinState == 2 ? 1 : 0;
   info.blestLambda = connection.blestLambda;
   info.ecfWaiting = connection.ecfWaiting;
+  info.retransmits = connection.retransmits;
+  inspectPaths(info, connection);
   return <i32>connectionInfo;
+}
+
+/** What `struct mptcp_info` of Linux tells of the path manager. */
+function inspectPaths(info: ConnectionInfo, connection: Connection): void {
+  info.extraSubflows = <u8>connection.extraSubflows;
+  let announced: u32 = 0;
+  for (let at = connection.localAddresses; at != 0; at = changetype<LocalAddress>(at).next) announced++;
+  info.announced = <u8>announced;
+  info.accepted = connection.remoteAccepted;
+  let used: u32 = 0;
+  let signals: u32 = 0;
+  let sources: u32 = 0;
+  for (let i = 0; i < ENDPOINTS_MAX; i++) {
+    const endpoint = endpointAt(i);
+    if (endpoint.id == 0) continue;
+    if ((endpoint.flags & ENDPOINT_SIGNAL) != 0) signals++;
+    if ((endpoint.flags & ENDPOINT_SUBFLOW) == 0) continue;
+    sources++;
+    // As Linux, the endpoint of the initial subflow does not count.
+    if ((connection.opened & (1 << i)) != 0 && endpointIdOn(connection, i) != 0) used++;
+  }
+  info.localUsed = <u8>used;
+  info.announcedMax = <u8>signals;
+  info.localMax = <u8>sources;
+  info.extraMax = <u8>config(CONFIG_LIMIT_SUBFLOWS);
+  info.acceptedMax = <u8>config(CONFIG_LIMIT_ADD_ADDR_ACCEPTED);
+  info.pathManager = connection.pathManager;
+  info.pathMode = connection.pathMode;
+  info.active = connection.active;
+  info.confirmed = connection.confirmed;
 }
 
 export function inspectSubflow(handle: i32, index: i32): i32 {
@@ -272,7 +306,10 @@ export function inspectPools(): i32 {
     receiveMapPool.pages +
     rangePool.pages +
     rangeIndexPool.pages +
+    localAddressPool.pages +
     remoteAddressPool.pages +
+    lostPathPool.pages +
+    monitorPool.pages +
     noticePool.pages +
     replyPool.pages +
     smallTablePool.pages +
@@ -288,6 +325,7 @@ export function inspectPools(): i32 {
   info.receiveMaps = receiveMapPool.live;
   info.tables = smallTablePool.live + middleTablePool.live + largeTablePool.live;
   info.timers = wheelArmed();
+  info.paths = localAddressPool.live + remoteAddressPool.live + lostPathPool.live;
   return <i32>poolInfo;
 }
 

@@ -11,6 +11,8 @@ import {
   ERR_INVALID,
   ERR_LIMIT,
   ERR_RESET,
+  EVENT_LISTENER_CLOSED,
+  EVENT_LISTENER_CREATED,
   LINK_CHECKSUM,
   LINK_SEGMENTATION,
   LINK_VNET_HEADER,
@@ -18,13 +20,17 @@ import {
   ROUTES_MAX,
 } from '../abi';
 import { poolAt } from '../memory/pool';
-import { dropAddress, dropEndpoint, useEndpoint } from '../paths/manager';
+import { addressRemoved, endpointAdded, endpointChanged, endpointRemoved } from '../paths/local';
+import { managerFill } from '../paths/manager';
+import { pathsReturned } from '../paths/reopen';
 import { sessionSubflowClosed } from '../session/closing';
 import { stalled } from '../session/expire';
+import { pushLater } from '../session/send';
 import { now } from '../state/clock';
 import { Connection, connectionPool } from '../state/connection';
 import { endpointAt, endpointOfAddress, endpointOfId } from '../state/endpoint';
 import { addressAt, isMapped, linkAt, linkFind, linkOfAddress, routeAt } from '../state/link';
+import { monitorListener } from '../state/monitor';
 import { ownerOf, Subflow, subflowPool } from '../state/subflow';
 import { readyAdd } from '../tcp/ready';
 import { timersArm } from '../tcp/timers';
@@ -86,6 +92,8 @@ export function linkUp(index: i32, up: i32): i32 {
       readyAdd(subflow);
     }
   }
+  if (up != 0)
+    for (let i: u32 = 0; i < link.addressCount; i++) returned(addressAt(index, i).hi, addressAt(index, i).lo);
   return 0;
 }
 
@@ -103,6 +111,7 @@ export function addAddress(index: i32, hi: u64, lo: u64, prefix: i32): i32 {
   address.hi = hi;
   address.lo = lo;
   address.prefix = <u32>prefix;
+  if (link.up != 0) returned(hi, lo);
   return 0;
 }
 
@@ -112,7 +121,12 @@ export function removeAddress(index: i32, hi: u64, lo: u64): i32 {
   for (let i: u32 = 0; i < link.addressCount; i++) {
     const address = addressAt(index, i);
     if (address.hi != hi || address.lo != lo) continue;
-    forConnections(hi, lo);
+    for (let c: u32 = 0; c < connectionPool.slots; c++) {
+      const connection = connectionAt(c);
+      if (connection === null) continue;
+      addressRemoved(connection, hi, lo);
+      pushLater(connection);
+    }
     const last = addressAt(index, --link.addressCount);
     address.hi = last.hi;
     address.lo = last.lo;
@@ -168,9 +182,12 @@ export function endpointAdd(hi: u64, lo: u64, port: i32, id: i32, flags: i32): i
     endpoint.port = <u32>port;
     endpoint.id = chosen;
     endpoint.flags = <u32>flags;
+    if (port != 0) monitorListener(EVENT_LISTENER_CREATED, 0, hi, lo, <u32>port);
     for (let c: u32 = 0; c < connectionPool.slots; c++) {
-      const connection = changetype<Connection>(poolAt(connectionPool, c));
-      if (connection.live != 0 && connection.confirmed != 0) useEndpoint(connection, i);
+      const connection = connectionAt(c);
+      if (connection === null) continue;
+      endpointAdded(connection, i);
+      pushLater(connection);
     }
     return <i32>chosen;
   }
@@ -181,17 +198,63 @@ export function endpointRemove(id: i32): i32 {
   const index = id > 0 && id < 256 ? endpointOfId(<u32>id) : -1;
   if (index < 0) return ERR_INVALID;
   for (let c: u32 = 0; c < connectionPool.slots; c++) {
-    const connection = changetype<Connection>(poolAt(connectionPool, c));
-    if (connection.live != 0 && connection.state != CONNECTION_CLOSED) dropEndpoint(connection, index);
+    const connection = connectionAt(c);
+    if (connection !== null) endpointRemoved(connection, index);
   }
-  endpointAt(index).id = 0;
+  const endpoint = endpointAt(index);
+  if (endpoint.port != 0) monitorListener(EVENT_LISTENER_CLOSED, 0, endpoint.hi, endpoint.lo, endpoint.port);
+  endpoint.id = 0;
+  // There is room for what other endpoints want.
+  fillConnections();
   return 0;
 }
 
-function forConnections(hi: u64, lo: u64): void {
+/** See mptcp_endpoint_change. */
+export function endpointChange(id: i32, flags: i32): i32 {
+  const index = id > 0 && id < 256 ? endpointOfId(<u32>id) : -1;
+  if (index < 0) return ERR_INVALID;
+  const endpoint = endpointAt(index);
+  const fixed = ENDPOINT_SIGNAL | ENDPOINT_SUBFLOW;
+  const free = ENDPOINT_BACKUP | ENDPOINT_FULLMESH;
+  if ((flags & ~(fixed | free)) != 0) return ERR_INVALID;
+  if ((flags & fixed) != 0 && (flags & fixed) != (<i32>endpoint.flags & fixed)) return ERR_INVALID;
+  // As Linux: what is announced is not also a source of full mesh.
+  if ((flags & ENDPOINT_FULLMESH) != 0 && (<i32>endpoint.flags & ENDPOINT_SIGNAL) != 0) return ERR_INVALID;
+  const before = endpoint.flags;
+  endpoint.flags = <u32>((<i32>before & ~free) | (flags & free));
+  if (endpoint.flags == before) return 0;
   for (let c: u32 = 0; c < connectionPool.slots; c++) {
-    const connection = changetype<Connection>(poolAt(connectionPool, c));
-    if (connection.live != 0 && connection.state != CONNECTION_CLOSED) dropAddress(connection, hi, lo);
+    const connection = connectionAt(c);
+    if (connection === null) continue;
+    endpointChanged(connection, index, before);
+    pushLater(connection);
+  }
+  return 0;
+}
+
+/** Limits or endpoints left room: managers may want it. */
+export function fillConnections(): void {
+  for (let c: u32 = 0; c < connectionPool.slots; c++) {
+    const connection = connectionAt(c);
+    if (connection === null) continue;
+    managerFill(connection);
+    pushLater(connection);
+  }
+}
+
+/** The connection of an index that is not over, or null. */
+function connectionAt(index: u32): Connection | null {
+  const connection = changetype<Connection>(poolAt(connectionPool, index));
+  return connection.live != 0 && connection.state != CONNECTION_CLOSED ? connection : null;
+}
+
+/** An address can be used again. */
+function returned(hi: u64, lo: u64): void {
+  for (let c: u32 = 0; c < connectionPool.slots; c++) {
+    const connection = connectionAt(c);
+    if (connection === null) continue;
+    pathsReturned(connection, hi, lo);
+    pushLater(connection);
   }
 }
 

@@ -5,10 +5,17 @@ import {
   CONFIG_KEEPALIVE_COUNT,
   CONFIG_KEEPALIVE_IDLE,
   CONFIG_KEEPALIVE_INTERVAL,
+  CONFIG_LIMIT_ADD_ADDR_ACCEPTED,
+  CONFIG_LIMIT_SUBFLOWS,
   CONFIG_LINGER,
+  CONFIG_MONITOR,
+  CONFIG_NDIFFPORTS,
   CONFIG_NO_DELAY,
   CONFIG_PACING,
+  CONFIG_PATH_MANAGER,
+  CONFIG_PATH_MODE,
   CONFIG_RECEIVE_BUFFER,
+  CONFIG_REJOIN_TIMEOUT,
   CONFIG_SCHEDULER,
   CONFIG_SEND_BUFFER,
   CONFIG_USER_TIMEOUT,
@@ -26,12 +33,15 @@ import {
   ERR_NO_MEMORY,
   ERR_NOT_CONNECTED,
   ERR_UNREACHABLE,
+  EVENT_LISTENER_CLOSED,
+  EVENT_LISTENER_CREATED,
   SCRATCH_BYTES,
 } from '../abi';
 import { congestionFollow } from '../congestion/control';
 import { randomU32 } from '../crypto/random';
 import { poolAt, poolFind, poolFree, poolTake } from '../memory/pool';
 import { regionTake } from '../memory/region';
+import { managerEstablished, managerFill } from '../paths/manager';
 import { receiveBufferTune } from '../session/autotune';
 import { bufferConsume, bufferContiguous, bufferFront } from '../session/buffer';
 import { leaveListener, sessionAbort, sessionClose, sessionShutdown } from '../session/closing';
@@ -44,6 +54,7 @@ import { Connection, connectionPool, readableBytes } from '../state/connection';
 import { eventsForget, eventsForgetListener, eventsRelease } from '../state/events';
 import { isMapped, linkOfAddress, linkToDestination, sourceAddress } from '../state/link';
 import { Listener, listenerFirst, listenerInsert, listenerPool, listenerRemove } from '../state/listener';
+import { monitorForget, monitorListener } from '../state/monitor';
 import { canCarryData, Subflow } from '../state/subflow';
 import { isTuning, tuning, tuningStore } from '../state/tuning';
 import { keepAliveArm } from '../tcp/expire';
@@ -51,6 +62,7 @@ import { flowFind } from '../tcp/flows';
 import { freePort, PORT_COUNT, PORT_FIRST } from '../tcp/ports';
 import { ackNow } from '../tcp/ready';
 import { windowUpdateDue } from '../tcp/window';
+import { fillConnections } from './links';
 
 /** What applications do with listeners and connections, by handle. */
 
@@ -100,6 +112,7 @@ export function listen(hi: u64, lo: u64, port: i32, backlog: i32, flags: i32): i
   listener.backlog = <u32>backlog;
   listener.flags = <u32>flags;
   listenerInsert(listener);
+  monitorListener(EVENT_LISTENER_CREATED, listener.handle, hi, lo, chosen);
   return <i32>listener.handle;
 }
 
@@ -254,6 +267,8 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
   if (wrong != 0) return wrong;
   if (handle == 0) {
     configStore(key, value);
+    if (key == CONFIG_LIMIT_SUBFLOWS || key == CONFIG_LIMIT_ADD_ADDR_ACCEPTED) fillConnections();
+    if (key == CONFIG_MONITOR && value == 0) monitorForget();
     return 0;
   }
   const connection = connectionOf(handle);
@@ -288,6 +303,24 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
       return 0;
     case CONFIG_LINGER:
       connection.linger = value;
+      return 0;
+    case CONFIG_PATH_MANAGER:
+      connection.pathManager = <u8>value;
+      if (connection.confirmed != 0 && connection.state != CONNECTION_CLOSED) managerEstablished(connection);
+      pushLater(connection);
+      return 0;
+    case CONFIG_PATH_MODE:
+      connection.pathMode = <u8>value;
+      managerFill(connection);
+      pushLater(connection);
+      return 0;
+    case CONFIG_NDIFFPORTS:
+      connection.ndiffports = <u8>value;
+      managerFill(connection);
+      pushLater(connection);
+      return 0;
+    case CONFIG_REJOIN_TIMEOUT:
+      connection.rejoinTimeout = value;
       return 0;
     case CONFIG_KEEPALIVE_IDLE:
       connection.keepAliveIdle = value;
@@ -343,6 +376,14 @@ export function getConfig(handle: i32, key: i32): i64 {
       return connection.userTimeout;
     case CONFIG_LINGER:
       return connection.linger;
+    case CONFIG_PATH_MANAGER:
+      return connection.pathManager;
+    case CONFIG_PATH_MODE:
+      return connection.pathMode;
+    case CONFIG_NDIFFPORTS:
+      return connection.ndiffports;
+    case CONFIG_REJOIN_TIMEOUT:
+      return connection.rejoinTimeout;
     default:
       return isTuning(key) ? <i64>tuning(connection, key) : config(key);
   }
@@ -378,6 +419,7 @@ function closeListener(listener: Listener): void {
     connection.orphaned = 1;
     sessionAbort(connection, ERR_ABORTED);
   }
+  monitorListener(EVENT_LISTENER_CLOSED, listener.handle, listener.hi, listener.lo, listener.port);
   listener.live = 0;
   poolFree(listenerPool, changetype<usize>(listener));
 }

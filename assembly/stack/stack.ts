@@ -25,11 +25,13 @@ import { tokensOpen } from '../session/tokens';
 import { versionsOpen } from '../session/versions';
 import { clockSet, now } from '../state/clock';
 import { configOpen } from '../state/config';
-import { connectionPool, connectionsOpen, remoteAddressPool, timerConnection } from '../state/connection';
+import { connectionPool, connectionsOpen, timerConnection } from '../state/connection';
 import { mapPool, mapsOpen, receiveMapPool, segmentPool } from '../state/datamap';
 import { eventsOpen, eventsTake, noticePool } from '../state/events';
 import { linksOpen } from '../state/link';
 import { listenerPool, listenersOpen } from '../state/listener';
+import { monitorOpen, monitorPool } from '../state/monitor';
+import { localAddressPool, lostPathPool, pathsOpen, remoteAddressPool } from '../state/path';
 import { SUBFLOW_TIMER, subflowPool, subflowsOpen, timerSubflow } from '../state/subflow';
 import { challengesOpen } from '../tcp/challenge';
 import { cookiesOpen } from '../tcp/cookies';
@@ -66,6 +68,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   rangesOpen();
   connectionsOpen();
   subflowsOpen();
+  pathsOpen();
   listenersOpen();
   mapsOpen();
   eventsOpen();
@@ -76,6 +79,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   shardsOpen();
   ingestOpen();
   socketsOpen();
+  monitorOpen();
   txRing = regionTake(<usize>TX_BATCH * SIZEOF_TX_DESCRIPTOR);
   eventRing = regionTake(<usize>EVENT_BATCH * SIZEOF_EVENT);
   packetsOutOpen(txRing);
@@ -100,7 +104,10 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   poolLimit(mapPool, share);
   poolLimit(segmentPool, share);
   poolLimit(noticePool, share >> 2);
+  poolLimit(localAddressPool, share >> 2);
   poolLimit(remoteAddressPool, share >> 2);
+  poolLimit(lostPathPool, share >> 2);
+  poolLimit(monitorPool, share >> 2);
   return 0;
 }
 

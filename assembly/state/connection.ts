@@ -1,4 +1,4 @@
-import { NO_HANDLES, Pool, poolOpen } from '../memory/pool';
+import { Pool, poolOpen } from '../memory/pool';
 import { RangeSet } from '../memory/ranges';
 import { Timer } from '../memory/wheel';
 
@@ -153,22 +153,31 @@ export class Connection {
   rtxAt: i64;
   closeAt: i64;
   signalAt: i64;
+  /** When the first of the lost paths is to be tried; when a connection without a subflow is over. */
+  pathAt: i64;
+  rejoinAt: i64;
 
   // Path manager.
-  /** Endpoints to announce, announced, and echoed, by endpoint index. */
-  announceDue: u32;
-  announced: u32;
-  announceEchoed: u32;
-  announceTries: u32;
-  /** Endpoints from which a subflow was opened. */
-  opened: u32;
+  /** SIGNAL_DUE_ bits: which address signals wait to be sent. */
+  signals: u8;
+  /** PATH_MANAGER_ and PATH_MODE_ value; CONFIG_NDIFFPORTS. */
+  pathManager: u8;
+  pathMode: u8;
+  ndiffports: u8;
+  /** Announced addresses of the peer that subflows were opened to. */
+  remoteAccepted: u8;
   /** Address ids to withdraw, one a byte, and how many. */
-  removeIds: u64;
-  removeCount: u32;
-  /** Addresses the peer announced, see RemoteAddress. */
-  remoteAddresses: usize;
-  remoteAccepted: u32;
+  removeCount: u8;
+  /** The peer withdrew the address of the initial subflow (REMOVE_ADDR with id 0). */
+  initialRemoved: u8;
   extraSubflows: u32;
+  removeIds: u64;
+  /** Endpoints from which subflows were opened, by endpoint index. */
+  opened: u32;
+  /** Addresses announced to the peer; addresses the peer announced; subflows to be opened again. See state/path.ts. */
+  localAddresses: usize;
+  remoteAddresses: usize;
+  lostPaths: usize;
 
   /** µs. */
   keepAliveIdle: i64;
@@ -222,33 +231,34 @@ export class Connection {
   /** Round-robin: id of the subflow that has its turn, and bytes left of it. */
   turn: u32;
   turnLeft: u32;
+  /** Addresses and ports of the initial subflow, which may be gone. */
+  localHi: u64;
+  localLo: u64;
+  remoteHi: u64;
+  remoteLo: u64;
+  localPort: u16;
+  remotePort: u16;
+  /** The local token, kept for state/monitor.ts when the connection falls back; 0 before it has its keys. */
+  monitorToken: u32;
+  /** Times the retransmission timer of the connection ran out. */
+  retransmits: u32;
+  /** See CONFIG_REJOIN_TIMEOUT, µs. */
+  rejoinTimeout: i64;
 }
 
-/** An address the peer announced (RFC 8684 section 3.4.1). */
-@unmanaged
-export class RemoteAddress {
-  next: usize;
-  /** Address id of the peer. */
-  id: u32;
-  hi: u64;
-  lo: u64;
-  port: u32;
-  /** 1 while an echo is owed. */
-  echoDue: u32;
-  /** 1 once subflows to it were opened. */
-  joined: u32;
-}
+/** Connection.signals: echoes of ADD_ADDR, ADD_ADDR, REMOVE_ADDR. */
+export const SIGNAL_DUE_ECHO: u8 = 1;
+export const SIGNAL_DUE_ANNOUNCE: u8 = 2;
+export const SIGNAL_DUE_REMOVE: u8 = 4;
 
-const CONNECTION_STRIDE: u32 = 640;
+const CONNECTION_STRIDE: u32 = 704;
 export const CONNECTION_KIND: u32 = 0;
 export const CONNECTION_TIMER: u32 = 1;
 export const connectionPool: Pool = changetype<Pool>(memory.data(64, 8));
-export const remoteAddressPool: Pool = changetype<Pool>(memory.data(64, 8));
 
 export function connectionsOpen(): void {
   if (offsetof<Connection>() > CONNECTION_STRIDE) ERROR('a Connection does not fit its pool');
   poolOpen(connectionPool, CONNECTION_STRIDE, CONNECTION_KIND);
-  poolOpen(remoteAddressPool, 64, NO_HANDLES);
 }
 
 export function connectionTimer(connection: Connection): Timer {

@@ -107,6 +107,11 @@ export class Subflow {
   ecn: u8;
   /** FAST_OPEN_ bits (RFC 7413), 0 when not in use. */
   fastOpen: u8;
+  /** 1 while MP_PRIO is owed (RFC 8684 section 3.3.8). */
+  prioDue: u8;
+  /** TTL or hop limit, 0 for that of the stack; the upper six bits of the traffic class. */
+  hopLimit: u8;
+  trafficClass: u8;
   /** Bytes of data that a SYN of ours brought. */
   synBytes: u16;
   /** A CONGESTION_ value. It follows the connection's unless congestionOwn is 1. */
@@ -149,6 +154,8 @@ export class Subflow {
 
   // Congestion control (RFC 5681), bytes.
   cwnd: u32;
+  /** The most the congestion window may be. */
+  cwndClamp: u32;
   ssthresh: u32;
   cwndAcked: u32;
   /** The most in flight after a segment of this round trip, which ends at flightEnd. */
@@ -317,6 +324,13 @@ export class Subflow {
   timesPenalised: u32;
   bytesReinjected: u64;
   bytesRedundant: u64;
+  /** 1 when it is not to be opened again, see paths/reopen.ts. */
+  noReopen: u8;
+  /** Attempts on this path that failed since it last carried data; of them refused in a row. */
+  tries: u8;
+  refusals: u8;
+  /** 1 + reason, with 128 for a transient one, that the peer gave with MP_TCPRST; 0 for none. */
+  resetReason: u8;
 }
 
 /** Subflow.ackDue. */

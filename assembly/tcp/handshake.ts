@@ -59,6 +59,7 @@ export function subflowCreate(
   subflow.sack = <u8>config(CONFIG_SACK);
   subflow.rcvShift = <u8>windowShift();
   subflow.quickAcks = 16;
+  subflow.cwndClamp = 0xffffffff;
   subflow.lastReceivedAt = now();
   subflowTimer(subflow).kind = SUBFLOW_TIMER;
   rttOpen(subflow);

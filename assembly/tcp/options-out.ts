@@ -8,6 +8,7 @@ import {
   COUNTER_MPTCP_MPFailTx,
   COUNTER_MPTCP_MPFastcloseTx,
   COUNTER_MPTCP_MPJoinSynTx,
+  COUNTER_MPTCP_MPPrioTx,
   COUNTER_MPTCP_MPRstTx,
   COUNTER_MPTCP_RmAddrTx,
   SUBFLOW_BACKUP_LOCAL,
@@ -18,10 +19,10 @@ import {
 import { Range, rangeFirst } from '../memory/ranges';
 import { now } from '../state/clock';
 import { config } from '../state/config';
-import { Connection, RemoteAddress } from '../state/connection';
+import { Connection, SIGNAL_DUE_ANNOUNCE, SIGNAL_DUE_ECHO, SIGNAL_DUE_REMOVE } from '../state/connection';
 import { count } from '../state/counters';
 import { DataMap } from '../state/datamap';
-import { endpointAt } from '../state/endpoint';
+import { LocalAddress, RemoteAddress } from '../state/path';
 import { RST_FASTCLOSE, RST_PLAIN, Subflow, subflowRanges } from '../state/subflow';
 import { loadBe64, storeBe32 } from '../wire/bytes';
 import { checksumFold, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
@@ -49,6 +50,7 @@ import {
   writeJoinAck,
   writeJoinSyn,
   writeJoinSynAck,
+  writePrio,
   writeRemoveAddr,
   writeReset,
 } from '../wire/mptcp';
@@ -200,7 +202,7 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
   // Before the third ACK with its keys or HMAC there is nothing to tell of the data sequence.
   if (subflow.state == TCP_SYN_RECEIVED) connection = null;
   if (connection !== null && connection.multipath != 0) {
-    const signal = signalOptions(p, subflow, connection);
+    const signal = connection.signals != 0 ? signalOptions(p, subflow, connection) : 0;
     if (signal != 0) return signal;
   }
   if (subflow.timestamps != 0) at += timestamps(p, subflow);
@@ -208,6 +210,13 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
     subflow.failDue = 0;
     count(COUNTER_MPTCP_MPFailTx);
     at += writeFail(p + at, subflow.failDsn);
+  }
+  if (subflow.prioDue != 0 && connection !== null && connection.multipath != 0) {
+    // RFC 8684 section 3.3.8. A DATA_FIN does not fit beside it, SACK blocks take what is left.
+    subflow.prioDue = 0;
+    count(COUNTER_MPTCP_MPPrioTx);
+    at += writePrio(p + at, (subflow.flags & SUBFLOW_BACKUP_LOCAL) != 0, 0, false);
+    if (connection.dataFinDue != 0) return at;
   }
   const repeated: u32 = subflow.duplicateStart != subflow.duplicateEnd ? 1 : 0;
   const blocks = subflow.sack != 0 ? subflowRanges(subflow).count + repeated : 0;
@@ -260,14 +269,6 @@ export function resetOptions(p: usize, subflow: Subflow, connection: Connection 
   return at + writeReset(p + at, 0, subflow.rstReason);
 }
 
-/** True when an address signal waits to be sent. */
-export function signalDue(connection: Connection): bool {
-  if (connection.announceDue != 0 || connection.removeCount != 0) return true;
-  for (let at = connection.remoteAddresses; at != 0; at = changetype<RemoteAddress>(at).next)
-    if (changetype<RemoteAddress>(at).echoDue != 0) return true;
-  return false;
-}
-
 /**
  * DSS checksum (RFC 8684 section 3.3): over the pseudo-header of data sequence number, subflow sequence number, length
  * and zero, and the mapped bytes, whose sum the caller gives.
@@ -278,46 +279,47 @@ export function dssChecksum(dsn: u64, ssn: u32, length: u32, sum: u64): u32 {
 
 /** One of: echo of an ADD_ADDR, ADD_ADDR, REMOVE_ADDR. Such a segment carries nothing else but timestamps. */
 function signalOptions(p: usize, subflow: Subflow, connection: Connection): u32 {
-  for (let at = connection.remoteAddresses; at != 0; at = changetype<RemoteAddress>(at).next) {
-    const remote = changetype<RemoteAddress>(at);
-    if (remote.echoDue == 0) continue;
-    remote.echoDue = 0;
-    count(COUNTER_MPTCP_EchoAddTx);
-    const length = writeAddAddr(p, true, remote.id, remote.hi, remote.lo, remote.port, 0);
-    return withTimestamps(p, length, subflow);
+  if ((connection.signals & SIGNAL_DUE_ECHO) != 0) return withTimestamps(p, echoOption(p, connection), subflow);
+  if ((connection.signals & SIGNAL_DUE_ANNOUNCE) != 0) return withTimestamps(p, announceOption(p, connection), subflow);
+  connection.signals &= ~SIGNAL_DUE_REMOVE;
+  store<u64>(digest, connection.removeIds);
+  const length = writeRemoveAddr(p, digest, connection.removeCount);
+  connection.removeCount = 0;
+  connection.removeIds = 0;
+  count(COUNTER_MPTCP_RmAddrTx);
+  return withTimestamps(p, length, subflow);
+}
+
+function echoOption(p: usize, connection: Connection): u32 {
+  let at = connection.remoteAddresses;
+  while (changetype<RemoteAddress>(at).echoDue == 0) at = changetype<RemoteAddress>(at).next;
+  const remote = changetype<RemoteAddress>(at);
+  remote.echoDue = 0;
+  remote.echoed = 1;
+  at = remote.next;
+  while (at != 0 && changetype<RemoteAddress>(at).echoDue == 0) at = changetype<RemoteAddress>(at).next;
+  if (at == 0) connection.signals &= ~SIGNAL_DUE_ECHO;
+  count(COUNTER_MPTCP_EchoAddTx);
+  return writeAddAddr(p, true, remote.id, remote.hi, remote.lo, remote.port, 0);
+}
+
+function announceOption(p: usize, connection: Connection): u32 {
+  let at = connection.localAddresses;
+  while (changetype<LocalAddress>(at).due == 0) at = changetype<LocalAddress>(at).next;
+  const local = changetype<LocalAddress>(at);
+  local.due = 0;
+  if (local.tries < 255) local.tries++;
+  at = local.next;
+  while (at != 0 && changetype<LocalAddress>(at).due == 0) at = changetype<LocalAddress>(at).next;
+  if (at == 0) connection.signals &= ~SIGNAL_DUE_ANNOUNCE;
+  count(COUNTER_MPTCP_AddAddrTx);
+  if (connection.version == MPTCP_V0) {
+    // RFC 6824 section 3.4.1: nobody will echo it, so once has to do.
+    local.echoed = 1;
+    return writeAddAddrV0(p, local.id, local.hi, local.lo, local.port);
   }
-  if (connection.announceDue != 0) {
-    const index = <i32>ctz<u32>(connection.announceDue);
-    connection.announceDue &= ~(1 << index);
-    const endpoint = endpointAt(index);
-    if (endpoint.id == 0) return 0;
-    connection.announced |= 1 << index;
-    count(COUNTER_MPTCP_AddAddrTx);
-    if (connection.version == MPTCP_V0) {
-      // RFC 6824 section 3.4.1: nobody will echo it, so once has to do.
-      connection.announceEchoed |= 1 << index;
-      return withTimestamps(p, writeAddAddrV0(p, endpoint.id, endpoint.hi, endpoint.lo, endpoint.port), subflow);
-    }
-    const hmac = addAddressHmac(
-      connection.localKey,
-      connection.remoteKey,
-      endpoint.id,
-      endpoint.hi,
-      endpoint.lo,
-      endpoint.port,
-    );
-    const length = writeAddAddr(p, false, endpoint.id, endpoint.hi, endpoint.lo, endpoint.port, hmac);
-    return withTimestamps(p, length, subflow);
-  }
-  if (connection.removeCount != 0) {
-    store<u64>(digest, connection.removeIds);
-    const length = writeRemoveAddr(p, digest, connection.removeCount);
-    connection.removeCount = 0;
-    connection.removeIds = 0;
-    count(COUNTER_MPTCP_RmAddrTx);
-    return withTimestamps(p, length, subflow);
-  }
-  return 0;
+  const hmac = addAddressHmac(connection.localKey, connection.remoteKey, local.id, local.hi, local.lo, local.port);
+  return writeAddAddr(p, false, local.id, local.hi, local.lo, local.port, hmac);
 }
 
 /** An ADD_ADDR for IPv6 with a port leaves no room for timestamps; Linux leaves them out there too. */

@@ -37,7 +37,7 @@ import { finTransmitted } from './close';
 import { ECT_0, ecnDataFlags, ecnFlags, ecnSynFlags } from './ecn';
 import { fastOpenData } from './fast-open';
 import { synSent } from './handshake';
-import { ackOptions, dataOptions, resetOptions, signalDue, synOptions, thirdAckOptions } from './options-out';
+import { ackOptions, dataOptions, resetOptions, synOptions, thirdAckOptions } from './options-out';
 import { paceLimit, paceSent } from './pacing';
 import { finishPacket, tcpHeaderAt } from './packet-out';
 import { pathMtuProbeSent, pathMtuProbes } from './path-mtu';
@@ -306,7 +306,7 @@ function emitData(
     subflow.thirdAckDue = 0;
   const more =
     subflow.failDue != 0 ||
-    (multipath && (subflow.thirdAckDue != 0 || connection.dataFinDue != 0 || signalDue(connection)));
+    (multipath && (subflow.thirdAckDue | subflow.prioDue | connection.dataFinDue | connection.signals) != 0);
   const sacks = subflowRanges(subflow).count != 0 || subflow.duplicateStart != subflow.duplicateEnd;
   acknowledged(subflow, !sacks && !more);
 }
@@ -332,8 +332,11 @@ function sendAck(subflow: Subflow, connection: Connection | null, descriptor: us
     if (subflow.join == JOIN_WAIT_ACK) rtoArm(subflow);
     return;
   }
-  // A segment with an address signal has no DATA_ACK: an ordinary one follows it.
-  let again = connection !== null && connection.multipath != 0 && signalDue(connection);
+  // A segment with an address signal has no DATA_ACK, one with MP_PRIO no DATA_FIN: an ordinary one follows it.
+  let again =
+    connection !== null &&
+    connection.multipath != 0 &&
+    (connection.signals != 0 || (subflow.prioDue != 0 && connection.dataFinDue != 0));
   if (subflow.state == TCP_SYN_RECEIVED) again = false;
   emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK);
   if (again) subflow.ackDue = ACK_NOW;
@@ -430,7 +433,8 @@ function finish(
     offset,
     length,
     segmentSize,
-    ecn,
+    ecn | subflow.trafficClass,
+    subflow.hopLimit,
   );
 }
 

@@ -62,7 +62,7 @@ export function tcpHeaderAt(descriptor: usize, link: i32, hi: u64, lo: u64): usi
 /**
  * Completes a packet whose TCP header and options (`optionsLength` bytes) stand at tcpHeaderAt(): IP header, checksum,
  * offload header, pieces. `segmentSize` is 0 or the payload of each segment the link shall cut.
- * `ecn` goes into the IP header (RFC 3168 section 5).
+ * `trafficClass` goes into the IP header (RFC 2474, RFC 3168 section 5), and so does `hopLimit`, 0 for that of the stack.
  */
 export function finishPacket(
   descriptor: usize,
@@ -76,7 +76,8 @@ export function finishPacket(
   offset: u32,
   payloadLength: u32,
   segmentSize: u32,
-  ecn: u32,
+  trafficClass: u32,
+  hopLimit: u32,
 ): void {
   const link = linkAt(linkIndex);
   const record = changetype<TxDescriptor>(descriptor);
@@ -92,8 +93,8 @@ export function finishPacket(
     remoteLo,
     PROTOCOL_TCP,
     tcpBytes + payloadLength,
-    <u32>config(CONFIG_HOP_LIMIT),
-    ecn,
+    hopLimit != 0 ? hopLimit : <u32>config(CONFIG_HOP_LIMIT),
+    trafficClass,
     identification++ & 0xffff,
   );
   const headerBytes = vnet + ipBytes + tcpBytes;

@@ -1,4 +1,4 @@
-import { addAbortSignal, Duplex } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
 import {
   CONFIG_KEEPALIVE,
   CONFIG_KEEPALIVE_IDLE,
@@ -15,8 +15,11 @@ import {
   EVENT_READABLE,
   EVENT_SUBFLOW_CLOSED,
   EVENT_SUBFLOW_ESTABLISHED,
+  EVENT_SUBFLOW_PRIORITY,
   EVENT_WRITABLE,
   FALLBACK_NAMES,
+  SUBFLOW_BACKUP_LOCAL,
+  SUBFLOW_BACKUP_REMOTE,
 } from '../abi.js';
 import { addressOrAny, parseAddress, requireAddress } from '../address.js';
 import { type Config, decodeSetting, encodeSetting } from '../config.js';
@@ -30,6 +33,7 @@ import {
   type Lookup,
   normalizeConnect,
 } from './connect-options.js';
+import { PathSocket } from './path-socket.js';
 
 /** Options of a socket, those of `net.Socket` that make sense without a file descriptor. */
 export interface SocketOptions {
@@ -80,10 +84,11 @@ interface PendingWrite {
  * A TCP or Multipath TCP connection with the names and habits of `net.Socket`.
  *
  * Events beside those of `net.Socket`: `subflow` (SubflowInfo), `subflowClosed` (id, error or undefined),
- * `fallback` (reason), `addressAnnounced` (address id), `addressRemoved` (address id), `drained` when the peer
- * acknowledged all that was written.
+ * `subflowPriority` (id, { backupLocal, backupRemote }), `fallback` (reason), `addressAnnounced` (address id,
+ * PathAddress or undefined when it is gone already), `addressRemoved` (address id), `drained` when the peer acknowledged
+ * all that was written. docs/sockets.md has all that can be done with the paths of a connection.
  */
-export class Socket extends Duplex implements EventSink {
+export class Socket extends PathSocket implements EventSink {
   readonly stack: StackBase;
   connecting = false;
   bytesRead = 0;
@@ -181,6 +186,10 @@ export class Socket extends Duplex implements EventSink {
   info(): ConnectionInfo | undefined {
     if (this.#handle === undefined) return this.#lastInfo;
     return connectionInfo(this.stack.core, this.#handle);
+  }
+
+  protected connectionHandle(): number | undefined {
+    return this.#handle;
   }
 
   /** The subflows there are now, or were at the end. */
@@ -369,11 +378,21 @@ export class Socket extends Duplex implements EventSink {
       case EVENT_SUBFLOW_CLOSED:
         this.emit('subflowClosed', subflow, detail < 0 ? MptcpError.fromResult(detail, 'subflow') : undefined);
         break;
+      case EVENT_SUBFLOW_PRIORITY:
+        this.emit('subflowPriority', subflow, {
+          backupLocal: (detail & SUBFLOW_BACKUP_LOCAL) !== 0,
+          backupRemote: (detail & SUBFLOW_BACKUP_REMOTE) !== 0,
+        });
+        break;
       case EVENT_FALLBACK:
         this.emit('fallback', FALLBACK_NAMES[detail]);
         break;
       case EVENT_ADDRESS_ANNOUNCED:
-        this.emit('addressAnnounced', detail);
+        this.emit(
+          'addressAnnounced',
+          detail,
+          this.remoteAddresses().find(({ id }) => id === detail),
+        );
         break;
       case EVENT_ADDRESS_REMOVED:
         this.emit('addressRemoved', detail);

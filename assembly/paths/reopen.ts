@@ -1,0 +1,261 @@
+import {
+  CONFIG_REOPEN_DELAY,
+  CONFIG_REOPEN_DELAY_MAX,
+  CONFIG_REOPEN_REFUSALS,
+  CONNECTION_CLOSED,
+  COUNTER_PATH_GIVEN_UP,
+  COUNTER_SUBFLOW_REOPEN,
+  ERR_ADDRESS_NOT_AVAILABLE,
+  ERR_REFUSED,
+  ERR_RESET,
+  ERR_UNREACHABLE,
+  PATH_MANAGER_DEFAULT,
+  PATH_MANAGER_FULLMESH,
+  PATH_MANAGER_NDIFFPORTS,
+  PATH_MANAGER_USERSPACE,
+  PATH_MODE_SINGLE,
+  SUBFLOW_ACTIVE_OPEN,
+  TCP_SYN_SENT,
+} from '../abi';
+import { now } from '../state/clock';
+import { config } from '../state/config';
+import { Connection } from '../state/connection';
+import { count } from '../state/counters';
+import { linkOfAddress } from '../state/link';
+import { LostPath, PATH_CLOSED, PATH_GIVEN_UP, PATH_NO_LINK, PATH_WAITS } from '../state/path';
+import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
+import { resetDue } from '../tcp/close';
+import { lostAdd, lostRemove } from './lost';
+import { managerFill } from './manager';
+import { isUseful, mayOpenSubflow, openPath, pathInUse, subflowOfId } from './subflows';
+
+/**
+ * Subflows that failed are opened again by the side that opened them. What became of one decides when:
+ *
+ *   timed out, or reset without a reason        after CONFIG_REOPEN_DELAY, doubled each time it fails again
+ *   MP_JOIN refused by RST                      the same, CONFIG_REOPEN_REFUSALS times; then the path is given up
+ *   MP_TCPRST with T, a transient condition     the same as when it timed out
+ *   MP_TCPRST without T, or administrative      given up at once (RFC 8684 section 3.6)
+ *   local address or link gone                  when it is back, at once
+ *   closed by FIN, by this side, or withdrawn   never
+ *
+ * A path given up is tried again when its local address or link comes back, or the peer announces its address again.
+ * The first attempt does not wait when the connection has no other subflow.
+ */
+
+/** MP_TCPRST reasons (RFC 8684 section 3.6). */
+const REASON_ADMINISTRATIVE: u8 = 3;
+const REASON_PERFORMANCE: u8 = 5;
+/** Subflow.resetReason: the condition is transient. */
+export const RESET_TRANSIENT: u8 = 128;
+
+/** True for connections whose manager opens subflows by itself. */
+function reopens(connection: Connection): bool {
+  return connection.pathManager != PATH_MANAGER_DEFAULT && connection.pathManager != PATH_MANAGER_USERSPACE;
+}
+
+/** A subflow is over, with an ERR_ value or 0, and about to leave its connection. */
+export function pathLost(connection: Connection, subflow: Subflow, error: i32): void {
+  if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) return;
+  if ((subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0 || subflow.noReopen != 0 || !reopens(connection)) return;
+  if (config(CONFIG_REOPEN_DELAY) == 0) return;
+  // A reset of ours for what the peer did counts as its refusal.
+  const own = error == 0 && subflow.rstReason <= 6 && subflow.rstReason != REASON_ADMINISTRATIVE;
+  if (error == 0 && !own) return;
+  const lost = lostAdd(connection, subflow, PATH_WAITS);
+  if (lost === null) return;
+  const carried = subflow.bytesAcked != 0 || subflow.rcvOffset != 0;
+  lost.tries = carried ? 0 : subflow.tries;
+  lost.refusals = carried ? 0 : subflow.refusals;
+  const opening = subflow.state == TCP_SYN_SENT || subflow.join == JOIN_WAIT_ACK;
+  if (subflow.resetReason != 0) {
+    const reason = (subflow.resetReason & ~RESET_TRANSIENT) - 1;
+    if ((subflow.resetReason & RESET_TRANSIENT) == 0 || reason == REASON_ADMINISTRATIVE) giveUp(lost);
+  } else if (own || (opening && (error == ERR_RESET || error == ERR_REFUSED))) {
+    if (lost.refusals < 255) lost.refusals++;
+    if (<i64>lost.refusals >= config(CONFIG_REOPEN_REFUSALS)) giveUp(lost);
+  }
+  lost.at = now() + delay(lost);
+  if (lost.tries == 0 && !hasOther(connection, subflow)) lost.at = now();
+  if (lost.tries < 255) lost.tries++;
+}
+
+/** A subflow left its connection: others may take its place. */
+export function pathsLeft(connection: Connection): void {
+  if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) return;
+  managerFill(connection);
+  pathsFailing(connection);
+  pathsArm(connection);
+}
+
+/** With PATH_MODE_SINGLE: when no subflow is of use any more another path is tried, those lost for longest first. */
+export function pathsFailing(connection: Connection): void {
+  if (connection.pathMode != PATH_MODE_SINGLE || !reopens(connection) || !mayOpenSubflow(connection)) return;
+  managerFill(connection);
+  while (mayOpenSubflow(connection)) {
+    let best: usize = 0;
+    for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next) {
+      const lost = changetype<LostPath>(at);
+      if (lost.state != PATH_WAITS) continue;
+      if (lost.at > now() && lost.tries > 1) continue;
+      if (best == 0 || lost.at < changetype<LostPath>(best).at) best = at;
+    }
+    if (best == 0 || !tryPath(connection, changetype<LostPath>(best))) return;
+  }
+}
+
+/** A subflow of ours is established: with PATH_MODE_SINGLE it takes the place of all others. */
+export function pathEstablished(connection: Connection, subflow: Subflow): void {
+  if (connection.pathMode != PATH_MODE_SINGLE || (subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0) return;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const other = changetype<Subflow>(at);
+    if (at == changetype<usize>(subflow) || other.rstDue != 0) continue;
+    rememberForLater(connection, other);
+    resetDue(other, REASON_PERFORMANCE);
+  }
+  pathsArm(connection);
+}
+
+/** Opens what is due of the lost paths. */
+export function pathsExpire(connection: Connection): void {
+  const time = now();
+  connection.pathAt = 0;
+  let at = connection.lostPaths;
+  while (at != 0) {
+    const lost = changetype<LostPath>(at);
+    at = lost.next;
+    if (lost.state == PATH_WAITS && lost.at <= time) tryPath(connection, lost);
+  }
+  pathsArm(connection);
+}
+
+/** A local address, or its link, came back: what was lost from it is opened at once, and what managers want of it. */
+export function pathsReturned(connection: Connection, hi: u64, lo: u64): void {
+  if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) return;
+  let at = connection.lostPaths;
+  while (at != 0) {
+    const lost = changetype<LostPath>(at);
+    at = lost.next;
+    if (lost.localHi == hi && lost.localLo == lo) tryAnew(connection, lost);
+  }
+  managerFill(connection);
+  pathsArm(connection);
+}
+
+/** The peer announced an address again (RFC 8684 section 3.4.1): it wants to be tried once more. */
+export function pathsRefreshed(connection: Connection, id: u32): void {
+  let at = connection.lostPaths;
+  while (at != 0) {
+    const lost = changetype<LostPath>(at);
+    at = lost.next;
+    if (lost.remoteId == id) tryAnew(connection, lost);
+  }
+  pathsArm(connection);
+}
+
+/** The local address of a subflow is gone: its path waits for the address to come back. */
+export function pathWithoutAddress(connection: Connection, subflow: Subflow): void {
+  if ((subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0 || subflow.noReopen != 0 || !reopens(connection)) return;
+  if (config(CONFIG_REOPEN_DELAY) == 0 || connection.multipath == 0 || connection.confirmed == 0) return;
+  subflow.noReopen = 1;
+  lostAdd(connection, subflow, PATH_NO_LINK);
+}
+
+/** The application closes a subflow: no manager is to open it again. */
+export function pathClosed(connection: Connection, subflow: Subflow): void {
+  if (subflow.noReopen != 0) return;
+  subflow.noReopen = 1;
+  const manager = connection.pathManager;
+  if (manager == PATH_MANAGER_FULLMESH || manager == PATH_MANAGER_NDIFFPORTS) lostAdd(connection, subflow, PATH_CLOSED);
+}
+
+/** Puts the nearest time of all lost paths into connection.pathAt. */
+export function pathsArm(connection: Connection): void {
+  connection.pathAt = 0;
+  for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next) {
+    const lost = changetype<LostPath>(at);
+    if (lost.state != PATH_WAITS) continue;
+    if (connection.pathAt == 0 || lost.at < connection.pathAt) connection.pathAt = lost.at;
+  }
+}
+
+function tryAnew(connection: Connection, lost: LostPath): void {
+  if (lost.state == PATH_CLOSED) return;
+  lost.state = PATH_WAITS;
+  lost.tries = 0;
+  lost.refusals = 0;
+  lost.at = now();
+  tryPath(connection, lost);
+}
+
+/** Opens a subflow on a lost path. Returns true when it did; the record is gone then. */
+function tryPath(connection: Connection, lost: LostPath): bool {
+  const again =
+    connection.pathManager != PATH_MANAGER_NDIFFPORTS &&
+    pathInUse(connection, lost.localHi, lost.localLo, lost.remoteHi, lost.remoteLo, lost.remotePort);
+  if (again) {
+    lostRemove(connection, lost);
+    return false;
+  }
+  if (!mayOpenSubflow(connection)) {
+    lost.at = now() + delay(lost);
+    return false;
+  }
+  const opened = openPath(
+    connection,
+    lost.localHi,
+    lost.localLo,
+    0,
+    lost.localId,
+    lost.remoteHi,
+    lost.remoteLo,
+    lost.remotePort,
+    lost.remoteId,
+    lost.backup != 0,
+  );
+  if (opened == ERR_ADDRESS_NOT_AVAILABLE || opened == ERR_UNREACHABLE) {
+    lost.state = PATH_NO_LINK;
+    return false;
+  }
+  if (opened < 0) {
+    if (lost.tries < 255) lost.tries++;
+    lost.at = now() + delay(lost);
+    return false;
+  }
+  count(COUNTER_SUBFLOW_REOPEN);
+  const subflow = changetype<Subflow>(subflowOfId(connection, <u32>opened));
+  subflow.tries = lost.tries;
+  subflow.refusals = lost.refusals;
+  lostRemove(connection, lost);
+  return true;
+}
+
+/** µs until the next attempt. */
+function delay(lost: LostPath): i64 {
+  const first = config(CONFIG_REOPEN_DELAY);
+  return min<i64>(first << min<i64>(lost.tries, 16), max<i64>(config(CONFIG_REOPEN_DELAY_MAX), first));
+}
+
+function giveUp(lost: LostPath): void {
+  lost.state = PATH_GIVEN_UP;
+  count(COUNTER_PATH_GIVEN_UP);
+}
+
+/** True when another subflow than this one is of use. */
+function hasOther(connection: Connection, subflow: Subflow): bool {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (at != changetype<usize>(subflow) && isUseful(changetype<Subflow>(at))) return true;
+  return false;
+}
+
+/** A subflow makes way for another: its path is one to come back to. */
+function rememberForLater(connection: Connection, subflow: Subflow): void {
+  if ((subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0 || subflow.noReopen != 0) return;
+  subflow.noReopen = 1;
+  const lost = lostAdd(
+    connection,
+    subflow,
+    linkOfAddress(subflow.localHi, subflow.localLo) < 0 ? PATH_NO_LINK : PATH_WAITS,
+  );
+  if (lost !== null) lost.at = now() + delay(lost);
+}
