@@ -20,6 +20,8 @@ import { ackNow } from '../tcp/ready';
 
 /** An ADD_ADDR that is not echoed is sent again so many times. */
 const RETRIES: u32 = 4;
+/** µs after which one that could not be sent is looked at again. */
+const UNSENT_WAIT: i64 = 60000000;
 /** Ids of addresses without an endpoint are looked for from here on. */
 const SPARE_FIRST: u32 = 128;
 /** Address ids that can wait to be withdrawn. */
@@ -112,7 +114,7 @@ export function signalsExpire(connection: Connection): void {
         continue;
       }
       // One that found no subflow to go by waits for that, not for time.
-      if (local.due != 0) local.at = time + config(CONFIG_ADD_ADDR_TIMEOUT) + 1;
+      if (local.due != 0) local.at = time + max<i64>(config(CONFIG_ADD_ADDR_TIMEOUT), UNSENT_WAIT);
       else announceNow(connection, local);
     }
     if (connection.signalAt == 0 || local.at < connection.signalAt) connection.signalAt = local.at;
