@@ -96,6 +96,8 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   const connection = ownerOf(subflow);
   const opening = subflow.state == TCP_SYN_SENT || subflow.state == TCP_SYN_RECEIVED;
   const established = !opening || opensEarly(subflow);
+  // Whoever asks for probes wants to know that nobody answers: the connection does not outlive them.
+  const probed = error == ERR_TIMED_OUT && subflow.probes != 0 && subflow.outstanding == 0;
   const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
   if (!initial && connection.extraSubflows > 0) connection.extraSubflows--;
   if (connection.multipath != 0) reinject(connection, subflow, true);
@@ -106,7 +108,7 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   subflowDestroy(subflow);
   if (connection.multipath != 0 && connection.subflows != 0 && connection.state != CONNECTION_CLOSED)
     reinjectUncarried(connection);
-  subflowLeft(connection, error);
+  subflowLeft(connection, error, probed);
 }
 
 /** A subflow entered TIME-WAIT: it needs its connection no more. */
@@ -120,7 +122,7 @@ export function sessionSubflowTimeWait(subflow: Subflow): void {
   if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
   subflowDetach(connection, subflow);
   sessionProgress(connection);
-  subflowLeft(connection, 0);
+  subflowLeft(connection, 0, false);
 }
 
 /** Tells that a subflow is gone. */
@@ -131,12 +133,15 @@ function subflowClosed(connection: Connection, subflow: Subflow, opening: bool, 
   monitorSubflow(connection, subflow, EVENT_SUBFLOW_CLOSED, reason);
 }
 
-/** A connection lost a subflow, with an error or 0: others may be opened, or it waits for one, or it is over. */
-function subflowLeft(connection: Connection, error: i32): void {
+/**
+ * A connection lost a subflow, with an error or 0: others may be opened, or it waits for one, or it is over, as it is when
+ * that was the last and keep-alive probes told of its end (`probed`).
+ */
+function subflowLeft(connection: Connection, error: i32, probed: bool): void {
   if (connection.state != CONNECTION_CLOSED) {
     pathsLeft(connection);
     if (connection.subflows == 0) {
-      if (outlives(connection)) {
+      if (!probed && outlives(connection)) {
         awaitJoin(connection);
       } else {
         // With nothing left that could carry it the connection is over; orderly only if both ends had been reached.
