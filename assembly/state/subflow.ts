@@ -392,7 +392,7 @@ export const FRTO_FIRST: u8 = 1;
 export const FRTO_NEW: u8 = 2;
 
 export const SUBFLOW_TIMER: u32 = 2;
-const SUBFLOW_STRIDE: u32 = 896;
+const SUBFLOW_STRIDE: u32 = 960;
 export const subflowPool: Pool = changetype<Pool>(memory.data(64, 8));
 
 export function subflowsOpen(): void {
