@@ -12,12 +12,13 @@ import { type Bench, type Context, type JsonFigure, type Measurement, significan
 import { profileCore } from './report/profile.js';
 import { writeReport } from './report/write.js';
 import { scale } from './scale/bench.js';
+import { schedulers } from './schedulers/bench.js';
 import { geometricMean } from './statistics.js';
 import { tcp } from './tcp/bench.js';
 import { tun } from './tun/bench.js';
 
 /** In the order of the run: what the others leave behind on the heap would slow those that go through sockets. */
-const BENCHES: readonly Bench[] = [tun, latency, handover, core, scale, handshake, tcp, micro];
+const BENCHES: readonly Bench[] = [tun, latency, handover, core, scale, handshake, tcp, schedulers, micro];
 
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));

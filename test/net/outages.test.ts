@@ -3,6 +3,7 @@ import { megabits, milliseconds, seconds } from '../../host/sim/network.js';
 import { Random } from '../../host/sim/random.js';
 import { listen, payload, readAll, SERVER, withPair } from './pair.js';
 
+const SCHEDULERS = ['minRtt', 'roundRobin', 'redundant', 'blest', 'ecf', 'minRtt', 'redundant'] as const;
 const FIRST = Number(process.env.OUTAGES_FIRST ?? 1);
 const COUNT = Number(process.env.OUTAGES_COUNT ?? 40);
 
@@ -17,7 +18,12 @@ async function survive(seed: number): Promise<void> {
       seed,
       paths,
       wire: { rate: megabits(5), delay: milliseconds(15), queue: 100_000, loss: seed % 2 === 0 ? 0.01 : 0 },
-      config: { checksumEnabled: seed % 5 === 0, retries: 30, closeTimeout: seconds(300) },
+      config: {
+        checksumEnabled: seed % 5 === 0,
+        retries: 30,
+        closeTimeout: seconds(300),
+        scheduler: SCHEDULERS[seed % SCHEDULERS.length] ?? 'minRtt',
+      },
     },
     async ({ client, server, network, wires }) => {
       const listening = await listen(server, (peer) => {

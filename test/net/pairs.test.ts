@@ -8,6 +8,8 @@ import type { WireCharacteristics } from '../../host/sim/wire.js';
 import { expectReleased, listen, makePair, payload, readAll, SERVER } from './pair.js';
 
 const SEEDS = 200;
+const SCHEDULERS = ['minRtt', 'roundRobin', 'redundant', 'blest', 'ecf', 'redundant', 'minRtt'] as const;
+const COUPLED = ['olia', 'balia', 'wvegas'] as const;
 
 interface Scenario {
   readonly seed: number;
@@ -85,7 +87,11 @@ async function readSlowly(socket: Socket, network: Network, random: Random, paus
 async function transfer(scenario: Scenario): Promise<number> {
   const { seed, paths, plain, checksum, congestion, tcp, slow } = scenario;
   const random = new Random(seed, 'readers');
-  const pair = makePair({ seed, paths, memory: 8 << 20, config: { checksumEnabled: checksum, congestion, ...tcp } });
+  // By the seed itself: what is drawn stays as it was.
+  const scheduler = SCHEDULERS[seed % SCHEDULERS.length] ?? 'minRtt';
+  const controller = seed % 4 === 0 ? (COUPLED[(seed / 4) % COUPLED.length] ?? 'olia') : congestion;
+  const config = { checksumEnabled: checksum, congestion: controller, scheduler, ...tcp };
+  const pair = makePair({ seed, paths, memory: 8 << 20, config });
   const { network, client, server, wires } = pair;
   try {
     for (const [index, wire] of wires.entries()) wire.set(scenario.wires[index] ?? {});
