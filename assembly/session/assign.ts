@@ -7,7 +7,7 @@ import { subflowRoom } from '../scheduler/usable';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { DataMap, mapTake } from '../state/datamap';
-import { Subflow, unsentBytes } from '../state/subflow';
+import { Subflow, unsentBytes, wholeSegments } from '../state/subflow';
 import { dssChecksum } from '../tcp/options-out';
 import { pathMtuMapped, pathMtuWanted } from '../tcp/path-mtu';
 import { readyAdd } from '../tcp/ready';
@@ -36,7 +36,7 @@ export function assignNew(connection: Connection, subflow: Subflow): bool {
     length = probe;
   } else if (length > subflow.mss) {
     // Whole segments, unless these are the last bytes there are.
-    if (length < available || connection.sndNxt + length != connection.sndEnd) length -= length % subflow.mss;
+    if (length < available || connection.sndNxt + length != connection.sndEnd) length = wholeSegments(subflow, length);
   } else if (length < subflow.mss) {
     const last = connection.sndNxt + length == connection.sndEnd;
     // RFC 9293 section 3.7.4 (Nagle) and 3.8.6.2.1: small segments wait while there is something unacknowledged.

@@ -7,7 +7,7 @@ import { firstCarrier, isBackup, regularWorks, subflowRoom, usable } from '../sc
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { DataMap, mapsFree, mapTake } from '../state/datamap';
-import { Subflow, unsentBytes } from '../state/subflow';
+import { Subflow, unsentBytes, wholeSegments } from '../state/subflow';
 import { assign, assignNew, sendableEnd } from './assign';
 
 /**
@@ -66,7 +66,7 @@ function give(connection: Connection, subflow: Subflow): bool {
     available = <u32>free;
   }
   let length = min<u32>(available, room);
-  if (length < available && length > subflow.mss) length -= length % subflow.mss;
+  if (length < available && length > subflow.mss) length = wholeSegments(subflow, length);
   const map = mapTake(subflow.copyNxt, length, subflow.copyPage, subflow.copyOffset);
   if (map == 0) return false;
   subflow.timesChosen++;

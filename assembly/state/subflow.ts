@@ -130,7 +130,9 @@ export class Subflow {
   sndWl1: u32;
   sndWl2: u32;
   sndWindowMax: u32;
+  /** Payload bytes of a full segment; set by mssSet(), which also knows 2^32 / mss, rounded up. */
   mss: u32;
+  mssInverse: u32;
   mapHead: usize;
   mapTail: usize;
   /** The map that holds sndNxt. */
@@ -414,6 +416,16 @@ export function timerSubflow(timer: usize): Subflow {
 
 export function subflowRanges(subflow: Subflow): RangeSet {
   return changetype<RangeSet>(changetype<usize>(subflow) + offsetof<Subflow>('ranges0'));
+}
+
+export function mssSet(subflow: Subflow, mss: u32): void {
+  subflow.mss = mss;
+  subflow.mssInverse = <u32>((((<u64>1) << 32) + mss - 1) / mss);
+}
+
+/** The part of `length` bytes, at most 65,535, that is whole segments: without a division, exact in this range. */
+export function wholeSegments(subflow: Subflow, length: u32): u32 {
+  return <u32>((<u64>length * <u64>subflow.mssInverse) >> 32) * subflow.mss;
 }
 
 /** Octets in flight: sent and neither acknowledged, sacked nor marked lost (RFC 6675 "pipe"). */

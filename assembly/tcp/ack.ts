@@ -20,7 +20,7 @@ import { markSacked, sentRemoveFirst, sentSplit, sentTrim } from './sent';
 import { SIGNAL_ACKED, SIGNAL_DELIVERED, SIGNAL_RECOVERED, SIGNAL_SPURIOUS } from './signals';
 import { tailProbeAcknowledged } from './tail-probe';
 import { rtoRestart, timersArm } from './timers';
-import { timestampOf } from './timestamps';
+import { timestampNow } from './timestamps';
 import { undo, undoByDuplicates, undoByTimestamp } from './undo';
 
 let newlyAcked: u32 = 0;
@@ -216,7 +216,7 @@ function updateWindow(subflow: Subflow): bool {
 /** RFC 7323 section 4.3: for retransmitted segments only the echo tells which transmission was acknowledged. */
 function timestampSample(subflow: Subflow): void {
   if (subflow.timestamps == 0 || options.tsEcr == 0) return;
-  const elapsed = timestampOf(subflow, now()) - options.tsEcr;
+  const elapsed = timestampNow(subflow) - options.tsEcr;
   if (elapsed < 60000) rttSample(subflow, <i64>max<u32>(elapsed, 1) * 1000);
 }
 

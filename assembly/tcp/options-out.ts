@@ -17,7 +17,6 @@ import {
   TCP_SYN_SENT,
 } from '../abi';
 import { Range, rangeFirst } from '../memory/ranges';
-import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, SIGNAL_DUE_ANNOUNCE, SIGNAL_DUE_ECHO, SIGNAL_DUE_REMOVE } from '../state/connection';
 import { count } from '../state/counters';
@@ -45,6 +44,7 @@ import {
   writeCapableSyn,
   writeCapableSynAck,
   writeDss,
+  writeDssData,
   writeFail,
   writeFastclose,
   writeJoinAck,
@@ -64,7 +64,7 @@ import {
 } from '../wire/options';
 import { fastOpenOption } from './fast-open';
 import { ownMss } from './handshake';
-import { timestampOf } from './timestamps';
+import { timestampNow } from './timestamps';
 
 /** Writes the options of outgoing segments and shares their 40 bytes. Each function returns the bytes written. */
 
@@ -72,7 +72,7 @@ const OPTION_ROOM: u32 = 40;
 const digest: usize = memory.data(32, 8);
 
 function timestamps(p: usize, subflow: Subflow): u32 {
-  return writeTimestamps(p, timestampOf(subflow, now()), subflow.tsRecent);
+  return writeTimestamps(p, timestampNow(subflow), subflow.tsRecent);
 }
 
 function capableFlags(connection: Connection): u32 {
@@ -90,10 +90,10 @@ export function synOptions(p: usize, subflow: Subflow, connection: Connection): 
   const echo = first ? 0 : subflow.tsRecent;
   if (subflow.fastOpen != 0 && subflow.sack != 0 && subflow.timestamps != 0) {
     // The longest cookie fits the 40 bytes only so.
-    at += writeSackTimestamps(p + at, timestampOf(subflow, now()), echo);
+    at += writeSackTimestamps(p + at, timestampNow(subflow), echo);
   } else {
     if (subflow.sack != 0) at += writeSackPermitted(p + at);
-    if (subflow.timestamps != 0) at += writeTimestamps(p + at, timestampOf(subflow, now()), echo);
+    if (subflow.timestamps != 0) at += writeTimestamps(p + at, timestampNow(subflow), echo);
   }
   if (first || subflow.scaled != 0) at += writeWindowScale(p + at, subflow.rcvShift);
   if (subflow.fastOpen != 0) at += fastOpenOption(p + at, subflow, connection);
@@ -139,7 +139,7 @@ function repeatsKeys(connection: Connection): bool {
 
 /** A segment with bytes of a map. */
 export function dataOptions(p: usize, subflow: Subflow, connection: Connection, map: DataMap, seq: u32): u32 {
-  let at = subflow.timestamps != 0 ? timestamps(p, subflow) : 0;
+  const at = subflow.timestamps != 0 ? timestamps(p, subflow) : 0;
   if (connection.multipath == 0) return connection.infiniteDue == 0 ? at : at + infiniteOption(p + at, connection, seq);
   const hasChecksum = connection.checksum != 0;
   if (repeatsKeys(connection) && seq == subflow.iss + 1 && map.seq == seq) {
@@ -157,19 +157,10 @@ export function dataOptions(p: usize, subflow: Subflow, connection: Connection, 
       )
     );
   }
-  let flags = DSS_A | DSS_M;
-  if (config(CONFIG_DSN64) != 0) flags |= DSS_a | DSS_m;
-  at += writeDss(
-    p + at,
-    flags,
-    connection.rcvNxt,
-    map.dsn,
-    map.seq - subflow.iss,
-    map.length,
-    map.checksum,
-    hasChecksum,
-  );
-  return at;
+  const ssn = map.seq - subflow.iss;
+  if (config(CONFIG_DSN64) != 0)
+    return at + writeDssData(p + at, connection.rcvNxt, map.dsn, ssn, map.length, map.checksum, hasChecksum);
+  return at + writeDss(p + at, DSS_A | DSS_M, connection.rcvNxt, map.dsn, ssn, map.length, map.checksum, hasChecksum);
 }
 
 /**

@@ -30,6 +30,7 @@ import {
   PROBE_NONE,
   Subflow,
   subflowRanges,
+  wholeSegments,
 } from '../state/subflow';
 import { MPTCP_V0 } from '../wire/mptcp';
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_PSH, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
@@ -195,7 +196,7 @@ function sendable(subflow: Subflow): u32 {
   if (ownerOf(subflow).pacing != 0) room = min<u32>(room, paceLimit(subflow));
   const most = subflow.cwnd > flight ? min<u32>(room, subflow.cwnd - flight) : length;
   if (most >= left) return left;
-  const whole = most - (most % subflow.mss);
+  const whole = wholeSegments(subflow, most);
   return whole > length ? whole : length;
 }
 
@@ -251,7 +252,7 @@ function sendAgain(subflow: Subflow, connection: Connection, descriptor: usize):
     if (!sentSplit(subflow, sent, subflow.mss)) return false;
   } else if (sent.length > room) {
     // Elsewhere it goes again in pieces as they fit; without memory for a piece it goes whole.
-    sentSplit(subflow, sent, room - (room % subflow.mss));
+    sentSplit(subflow, sent, wholeSegments(subflow, room));
   }
   undoSentAgain(subflow, sent);
   emitAgain(subflow, connection, descriptor, sent);

@@ -10,6 +10,7 @@ import {
   MTU_PROBE_MAPPED,
   MTU_PROBE_NONE,
   MTU_PROBE_SENT,
+  mssSet,
   Subflow,
   unsentBytes,
 } from '../state/subflow';
@@ -47,7 +48,7 @@ export function pathMss(subflow: Subflow): void {
     subflow.mtuBound = subflow.mtu;
     if (known) searchLater(subflow);
   }
-  subflow.mss = mssFor(subflow, subflow.mtu);
+  mssSet(subflow, mssFor(subflow, subflow.mtu));
 }
 
 /** A router says that a packet in flight was larger than `mtu` bytes, 0 when it does not say how much it takes. */
@@ -126,7 +127,7 @@ export function pathMtuProbeSent(subflow: Subflow): void {
 export function pathMtuProved(subflow: Subflow): void {
   subflow.mtuProbe = MTU_PROBE_NONE;
   subflow.mtu = subflow.mtuProbeSize;
-  subflow.mss = mssFor(subflow, subflow.mtu);
+  mssSet(subflow, mssFor(subflow, subflow.mtu));
   mtuLearn(subflow.link, subflow.remoteHi, subflow.remoteLo, subflow.mtu);
   // At the end, or at what the peer takes, there is nothing left to look for.
   if (subflow.mtu >= linkAt(subflow.link).mtu || mssFor(subflow, subflow.mtu + 1) == subflow.mss)
@@ -164,7 +165,7 @@ function mssFor(subflow: Subflow, mtu: u32): u32 {
 
 function lower(subflow: Subflow, mtu: u32): void {
   subflow.mtu = mtu;
-  subflow.mss = mssFor(subflow, mtu);
+  mssSet(subflow, mssFor(subflow, mtu));
   subflow.mtuProbe = MTU_PROBE_NONE;
   subflow.mtuProbeSize = 0;
   count(COUNTER_MTU_REDUCED);

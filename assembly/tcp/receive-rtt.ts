@@ -2,7 +2,7 @@ import { seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { ownerOf, Subflow } from '../state/subflow';
 import { OPTION_TIMESTAMPS, options } from '../wire/options';
-import { timestampOf } from './timestamps';
+import { timestampNow } from './timestamps';
 
 /**
  * The round-trip time of a side that only receives, which its acknowledgments do not tell: by the echo of its own
@@ -19,7 +19,7 @@ export function receiveRttSample(subflow: Subflow): void {
     // One sample for each value: what follows in the same flight came later by the rate, not by the path.
     if ((options.present & OPTION_TIMESTAMPS) == 0 || options.tsEcr == subflow.rcvRttMark) return;
     subflow.rcvRttMark = options.tsEcr;
-    const elapsed = timestampOf(subflow, now()) - options.tsEcr;
+    const elapsed = timestampNow(subflow) - options.tsEcr;
     if (elapsed < ECHO_MAX) smooth(subflow, max<u32>(elapsed, 1) * 1000);
     return;
   }

@@ -1,12 +1,11 @@
 import { COUNTER_SPURIOUS } from '../abi';
 import { seqLe, seqLt } from '../memory/sequence';
-import { now } from '../state/clock';
 import { count } from '../state/counters';
 import { SentSegment } from '../state/datamap';
 import { FRTO_OFF, LOSS_OPEN, PROBE_NONE, Subflow } from '../state/subflow';
 import { options } from '../wire/options';
 import { lossesForget } from './sent';
-import { timestampOf } from './timestamps';
+import { timestampNow } from './timestamps';
 
 /**
  * Finds out that retransmissions were not needed, by the timestamp the peer echoes (Eifel, RFC 3522), by what it says
@@ -26,7 +25,7 @@ export function undoSentAgain(subflow: Subflow, sent: SentSegment): void {
   if (subflow.undoBytes == 0) {
     subflow.undoEnd = sent.seq + sent.length;
     // 0 says that there is none.
-    subflow.undoStamp = max<u32>(timestampOf(subflow, now()), 1);
+    subflow.undoStamp = max<u32>(timestampNow(subflow), 1);
   }
   subflow.undoBytes += <i32>sent.length;
 }

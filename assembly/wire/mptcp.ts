@@ -367,6 +367,28 @@ export function writeDss(
   return <u32>(at - p);
 }
 
+/** The DSS option of every usual segment with data: Data ACK and mapping of 8 bytes, with and without a checksum. */
+const DSS_DATA_HEAD: u32 = (KIND_MPTCP << 24) | (26 << 16) | (SUBTYPE_DSS << 12) | DSS_A | DSS_a | DSS_M | DSS_m;
+const DSS_DATA_CHECKSUM_HEAD: u32 = DSS_DATA_HEAD + (2 << 16);
+
+/** writeDss() with the flags A, a, M and m, by whole words; returns 28. */
+export function writeDssData(
+  p: usize,
+  dataAck: u64,
+  dsn: u64,
+  ssn: u32,
+  length: u32,
+  checksum: u32,
+  hasChecksum: bool,
+): u32 {
+  storeBe32(p, hasChecksum ? DSS_DATA_CHECKSUM_HEAD : DSS_DATA_HEAD);
+  storeBe64(p + 4, dataAck);
+  storeBe64(p + 12, dsn);
+  storeBe32(p + 20, ssn);
+  storeBe32(p + 24, (length << 16) | (hasChecksum ? checksum : NOP_NOP));
+  return 28;
+}
+
 /**
  * Writes an ADD_ADDR option of version 1; `port` 0 announces none, and an echo has no HMAC. Returns 8 to 32: for IPv4 8
  * (echo) or 16, for IPv6 20 or 28, with a port 4 more.
