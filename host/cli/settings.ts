@@ -15,8 +15,8 @@ export const set: Command = {
   usage: `mptcp set NAME VALUE [ --connection TOKEN ]
 
 Sets the default for connections made later, or the setting of one connection while it runs. mptcp get lists the
-settings; docs/abi.md says what they mean. Times may be written as 500us, 200ms or 60s, sizes as 64K, 16M or 1G; a
-negative value follows after "--".
+settings; docs/abi.md says what they mean. Times may be written as 500us, 200ms or 60s, sizes as 64K, 16M or 1G,
+versions as 0,1; a negative value follows after "--".
 
 ${CONNECTION_USAGE}
 ${REACH_USAGE}`,

@@ -273,8 +273,9 @@ function settingKey(name: string, handle: number): { key: number; name: ConfigNa
   return { key: Number(entry[0]), name: entry[1] };
 }
 
-/** Switches may be given as 0 and 1 too, and numbers as text. */
-function asKind(name: ConfigName, value: string | number | boolean): string | number | boolean {
+/** Switches may be given as 0 and 1 too, numbers as text, and versions as `0,1`. */
+function asKind(name: ConfigName, value: string | number | boolean): string | number | boolean | number[] {
+  if (Array.isArray(decodeSetting(name, 0))) return String(value).split(',').map(Number);
   const kind = typeof decodeSetting(name, 0);
   if (kind === 'boolean') {
     const text = String(value);

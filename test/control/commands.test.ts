@@ -319,10 +319,13 @@ describe('mptcp set and get', () => {
       ['noDelay', '1', true],
       ['sack', 'false', false],
       ['congestion', 'cubic', 'cubic'],
+      ['connectVersions', '0,1', [0, 1]],
+      ['listenVersions', '0', [0]],
     ] as const) {
       expect([name, await on(set, name, typed)]).toEqual([name, { code: 0, out: '', error: '' }]);
       expect([name, pair.client.get(name)]).toEqual([name, value]);
     }
+    expect((await on(get, 'connectVersions', 'listenVersions')).out).toBe('connectVersions 0,1\nlistenVersions 0\n');
     expect(await on(set, 'linger', '--', '-1')).toMatchObject({ code: 0 });
     expect(JSON.parse((await on(get, '-j')).out)).toMatchObject({ linger: -1, congestion: 'cubic', sack: false });
 
@@ -354,6 +357,7 @@ describe('mptcp set and get', () => {
     ['set', ['nosuch', '1'], 1, /^there is no setting "nosuch"; there are mptcpEnabled, /],
     ['set', ['congestion', 'vegas2'], 1, /vegas2/],
     ['set', ['sack', '2'], 1, /sack.*2.*true or false/],
+    ['set', ['listenVersions', '0,2'], 1, /listenVersions is \[0,2\] and must be \[0\], \[1\] or \[0, 1\]/],
     ['set', ['retries', '0'], 1, /^set retries to 0 EINVAL: the value is out of its range, see docs\/abi\.md/],
     ['set', ['retries', 'many'], 1, /retries/],
     ['set', ['shard', '1'], 1, /^shard cannot be changed while the host runs$/],
