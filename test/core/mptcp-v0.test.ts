@@ -8,7 +8,10 @@ import {
   CONNECT_VERSION_0,
   ENDPOINT_SIGNAL,
   ENDPOINT_SUBFLOW,
+  FALLBACK_CHECKSUM,
   FALLBACK_FIRST_ACK,
+  FALLBACK_FIRST_DATA,
+  FALLBACK_INFINITE_MAPPING,
   FALLBACK_NONE,
   FALLBACK_THIRD_ACK,
   SUBFLOW_BACKUP_REMOTE,
@@ -415,6 +418,85 @@ describe.each(VARIANTS)('Multipath TCP version 0 (%s)', (variant) => {
       peer.send('A', { seq: 1, ack: 1, mptcp: [{ removeAddr: [7] }] });
       second.expect('RA', { mptcp: [] });
       expect(script.info(handle)).toMatchObject({ subflows: 1 });
+    });
+  });
+
+  describe('what goes wrong (RFC 6824 sections 3.5 to 3.7)', () => {
+    /** Data of the peer, mapped with the checksum of `summed`. */
+    const send = (peer: MptcpPeer, offset: number, data: string, summed = data): void => {
+      const checksum = dssChecksum(peer.dsn(offset), 1 + offset, Buffer.from(summed));
+      peer.send('A', {
+        seq: 1 + offset,
+        ack: 1,
+        data,
+        mptcp: [peer.map(offset, 1 + offset, data.length, { checksum })],
+      });
+    };
+
+    it('a wrong checksum on the only subflow is told by MP_FAIL, and its answer leads to TCP', () => {
+      const script = open();
+      const { peer, handle } = mptcpPassive(script, { ...V0, checksum: true });
+      send(peer, 0, 'good');
+      script.skip();
+      send(peer, 4, 'bad!', 'bad?');
+      peer.expect('A', { ack: 9, mptcp: [{ fail: peer.dsn(4) }, { dss: true, ack: peer.dsn(4) }] });
+      expect(script.readText(handle)).toBe('good');
+      peer.send('A', { seq: 9, ack: 1, mptcp: [peer.dss(0), { fail: 0n }] });
+      expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_CHECKSUM, version: 0 });
+      expect(script.readText(handle)).toBe('bad!');
+      script.skip();
+      peer.send('A', { seq: 9, ack: 1, data: 'plain' });
+      expect(script.readText(handle)).toBe('plain');
+    });
+
+    it('a wrong checksum beside another subflow ends the subflow by MP_FAIL and RST, without MP_TCPRST', () => {
+      const script = open();
+      const { peer, handle } = mptcpPassive(script, { ...V0, checksum: true });
+      send(peer, 0, 'good');
+      script.skip();
+      const second = joinPassive(peer);
+      const checksum = dssChecksum(peer.dsn(4), 1, Buffer.from('bad?'));
+      second.send('A', { seq: 1, ack: 1, data: 'bad!', mptcp: [second.map(4, 1, 4, { checksum })] });
+      second.expect('RA', { mptcp: [{ fail: peer.dsn(4) }] });
+      expect(script.counter('MPTcpExtMPRstTx')).toBe(0);
+      send(peer, 4, 'bad?');
+      expect(script.readText(handle)).toBe('goodbad?');
+      expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
+    });
+
+    it('an infinite mapping of the peer leads to TCP', () => {
+      const script = open();
+      const { peer, handle } = passive(script);
+      peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+      peer.send('A', { seq: 7, ack: 1, data: 'no more', mptcp: [peer.map(6, 7, 0)] });
+      expect(script.readText(handle)).toBe('mappedno more');
+      expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_INFINITE_MAPPING, version: 0 });
+    });
+
+    it('first data without a mapping leads to TCP', () => {
+      const script = open();
+      const { peer, handle } = mptcpPassive(script, V0);
+      peer.send('A', { seq: 1, ack: 1, data: 'bare' });
+      expect(script.readText(handle)).toBe('bare');
+      expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_FIRST_DATA });
+      const other = open();
+      const active = mptcpActive(other, { ...V0, confirm: false });
+      active.peer.send('A', { seq: 1, ack: 1, data: 'bare' });
+      expect(other.readText(active.handle)).toBe('bare');
+      expect(other.info(active.handle)).toMatchObject({ fallback: FALLBACK_FIRST_DATA });
+    });
+
+    it('a reset of one subflow gives its bytes to another', () => {
+      const script = open({ config: [SUBFLOWS] });
+      const { peer, handle } = passive(script);
+      const second = joinPassive(peer);
+      script.write(handle, 'data');
+      const first = peer.expect('A', { data: 'data' }).options.mptcp?.[0];
+      peer.send('RA', { seq: 1, ack: 1 });
+      const again = second.expect('A', { data: 'data' }).options.mptcp?.[0];
+      expect(again).toMatchObject({ dss: true, dsn: peer.remoteDsn(0), ssn: 1, length: 4 });
+      expect(first).toMatchObject({ dss: true, dsn: peer.remoteDsn(0) });
+      expect(script.info(handle)).toMatchObject({ subflows: 1, fallback: FALLBACK_NONE });
     });
   });
 
