@@ -1,6 +1,5 @@
 import { ControlError, failureOf } from '../control/protocol.js';
 import { ControlServer, type ControlTarget } from '../control/server.js';
-import { defaultControlPath } from '../control/socket-path.js';
 
 /** The option for `util.parseArgs` of every command that is a host. */
 export const HOST_CONTROL_OPTION = { control: { type: 'string' } } as const;
@@ -24,7 +23,7 @@ export async function openHostControl(
   } catch (error) {
     if (path !== undefined || !(error instanceof ControlError)) throw error;
     const { message } = failureOf(error);
-    console.error(`no control socket at ${defaultControlPath()}: ${message}; choose one with --control PATH`);
+    console.error(`no control socket: ${message}; choose one with --control PATH`);
     return undefined;
   }
 }

@@ -6,12 +6,14 @@ import { endpoint } from './endpoint.js';
 import { get } from './get.js';
 import { iperf3 } from './iperf3.js';
 import { limits } from './limits.js';
+import { monitor } from './monitor.js';
 import { nstat } from './nstat.js';
 import { serve } from './serve.js';
 import { set } from './settings.js';
 import { sink } from './sink.js';
 import { source } from './source.js';
 import { ss } from './ss.js';
+import { announce, subflow, withdraw } from './subflow.js';
 
 /** Exit codes: what the user typed cannot be run; the command failed. */
 const USAGE = 2;
@@ -19,7 +21,7 @@ const FAILURE = 1;
 
 const COMMANDS: readonly Command[] = [
   ...[demo, serve, get, sink, source, iperf3],
-  ...[endpoint, limits, ss, nstat, set],
+  ...[endpoint, limits, monitor, ss, nstat, set, subflow, announce, withdraw],
 ];
 
 function overview(): string {

@@ -58,9 +58,13 @@ export async function getSettings(args: string[]): Promise<number> {
   return 0;
 }
 
-/** True for arguments of `get` that ask for settings: there is neither a URL nor a path. */
+/** True for arguments of `get` that ask for settings: they name no path, and nothing that could be meant as a URL. */
 export function asksForSettings(args: readonly string[]): boolean {
-  return !args.some((arg) => /:\/\/|^--(tun|netns|setup|offload|mtu|memory|output|no-mptcp)\b/.test(arg));
+  return args.every((arg, index) => {
+    if (/^--(tun|netns|setup|offload|mtu|memory|output|no-mptcp)\b/.test(arg)) return false;
+    const valued = /^(--control|--connection|-c)$/.test(args[index - 1] ?? '');
+    return valued || arg.startsWith('-') || /^\w+$/.test(arg);
+  });
 }
 
 const TIMES: Readonly<Record<string, number>> = { us: 1, µs: 1, ms: 1000, s: 1_000_000 };

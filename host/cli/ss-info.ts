@@ -111,21 +111,36 @@ export function showsMptcp({ fallback, state, owner }: ConnectionView): boolean 
   return fallback !== 'notAsked' && fallback !== 'peerSyn' && !(state === 'connecting' && owner === 'none');
 }
 
-/** The line of a connection of Multipath TCP. */
+/** The line of a connection of Multipath TCP: `struct mptcp_info`, what is 0 left out. */
 export function mptcpInfo(connection: ConnectionView): string {
   const parts: string[] = [];
-  const others = connection.subflows.filter((subflow) => !subflow.initial).length;
-  const number = (name: string, value: number | undefined): void => {
-    if (value !== undefined && value > 0) parts.push(`${name}:${value}`);
+  const number = (name: string, value: number): void => {
+    if (value > 0) parts.push(`${name}:${value}`);
   };
-  number('subflows', others);
-  if (!connection.multipath) parts.push('fallback');
-  if (connection.hasRemoteKey) parts.push('remote_key');
   const hex = (value: string): string => BigInt(value).toString(16);
+  number('subflows', connection.mptcpi_subflows);
+  number('add_addr_signal', connection.mptcpi_add_addr_signal);
+  number('add_addr_accepted', connection.mptcpi_add_addr_accepted);
+  number('subflows_max', connection.mptcpi_subflows_max);
+  number('add_addr_signal_max', connection.mptcpi_add_addr_signal_max);
+  number('add_addr_accepted_max', connection.mptcpi_add_addr_accepted_max);
+  if (!connection.multipath && connection.fallback !== 'none') parts.push('fallback');
+  if (connection.hasRemoteKey) parts.push('remote_key');
   parts.push(`token:${connection.localToken.toString(16)}`);
   parts.push(`write_seq:${hex(connection.sndEnd)}`);
   parts.push(`snd_una:${hex(connection.sndUna)}`);
   parts.push(`rcv_nxt:${hex(connection.rcvNxt)}`);
-  if (connection.checksum) parts.push('csum_enabled:1');
+  number('local_addr_used', connection.mptcpi_local_addr_used);
+  number('local_addr_max', connection.mptcpi_local_addr_max);
+  number('csum_enabled', connection.mptcpi_csum_enabled);
+  number('retransmits', connection.mptcpi_retransmits);
+  number('bytes_retrans', connection.mptcpi_bytes_retrans);
+  number('bytes_sent', connection.mptcpi_bytes_sent);
+  number('bytes_received', connection.mptcpi_bytes_received);
+  number('bytes_acked', connection.mptcpi_bytes_acked);
+  number('subflows_total', connection.mptcpi_subflows_total);
+  number('last_data_sent', connection.mptcpi_last_data_sent);
+  number('last_data_recv', connection.mptcpi_last_data_recv);
+  number('last_ack_recv', connection.mptcpi_last_ack_recv);
   return parts.join(' ');
 }

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import {
   CONTROL_VERSION,
   type ControlAnswer,
@@ -14,7 +14,7 @@ import {
   requestId,
   writeLine,
 } from './protocol.js';
-import { claimPath, controlFolders, defaultControlPath, ownerOnly, tidyFolder } from './socket-path.js';
+import { claimPath, controlFolders, ownerOnly, socketName, tidyFolder } from './socket-path.js';
 
 /** What a control socket is for: a stack, or several that are one host. */
 export interface ControlTarget {
@@ -26,6 +26,8 @@ export interface ControlTarget {
 
 /** Clients at a time; a further one is told so and let go. */
 const CLIENTS = 64;
+/** Hosts of one process that have a default path beside the first one. */
+const HOSTS = 63;
 /** Requests of one client that wait, before no more are read from it. */
 const WAITING = 32;
 /** Bytes of events a client may leave unread before further ones are dropped and counted. */
@@ -49,12 +51,31 @@ export class ControlServer extends EventEmitter {
   }
 
   /**
-   * Opens a control socket; without a path, at {@link defaultControlPath}.
+   * Opens a control socket; without a path, in the first of {@link controlFolders} that can be used.
    * @throws {ControlError} when the path cannot be used, in words that say why.
    */
-  static async open(target: ControlTarget, path = defaultControlPath()): Promise<ControlServer> {
+  static async open(target: ControlTarget, path?: string): Promise<ControlServer> {
+    if (path !== undefined) return ControlServer.#openAt(target, path);
+    let refusal: unknown;
+    for (const folder of controlFolders()) {
+      for (let number = 0; number <= HOSTS; number++) {
+        try {
+          const control = await ControlServer.#openAt(target, join(folder, socketName(number)));
+          await tidyFolder(folder);
+          return control;
+        } catch (error) {
+          if (!(error instanceof ControlError)) throw error;
+          refusal ??= error;
+          // One process may have several hosts; a folder that cannot be used leaves the next one.
+          if (error.code !== 'EADDRINUSE') break;
+        }
+      }
+    }
+    throw refusal;
+  }
+
+  static async #openAt(target: ControlTarget, path: string): Promise<ControlServer> {
     await claimPath(path);
-    if (dirname(path) === controlFolders()[0]) await tidyFolder(dirname(path));
     const control = new ControlServer(path, target);
     await control.#listen();
     return control;
@@ -152,7 +173,7 @@ class ControlConnection {
     for (let line = this.#waiting.shift(); line !== undefined && !this.#ended; line = this.#waiting.shift()) {
       if (this.#waiting.length <= WAITING / 2) this.#socket.resume();
       const answer = await this.#answer(line);
-      if (!this.#ended && !this.#socket.write(writeLine(answer))) await this.#drained();
+      if (!this.#ended && !this.#socket.write(answer)) await this.#drained();
     }
     this.#working = false;
   }
@@ -169,16 +190,17 @@ class ControlConnection {
     });
   }
 
-  async #answer(line: string | ControlError): Promise<ControlAnswer> {
+  /** The line that answers a line. */
+  async #answer(line: string | ControlError): Promise<string> {
     const mptcp = CONTROL_VERSION;
-    if (typeof line !== 'string') return { mptcp, id: null, error: failureOf(line) };
+    if (typeof line !== 'string') return writeLine({ mptcp, id: null, error: failureOf(line) });
     try {
       const { id, method, params } = readRequest(line);
       if (method === 'monitor') await this.#monitor();
       const result = method === 'monitor' ? {} : await this.#target.request(method, params);
-      return { mptcp, id, result };
+      return writeLine({ mptcp, id, result } satisfies ControlAnswer);
     } catch (error) {
-      return { mptcp, id: requestId(line), error: failureOf(error) };
+      return writeLine({ mptcp, id: requestId(line), error: failureOf(error) } satisfies ControlAnswer);
     }
   }
 

@@ -6,6 +6,7 @@ import {
   readdirSync,
   realpathSync,
   renameSync,
+  rmSync,
   type Stats,
   unlinkSync,
 } from 'node:fs';
@@ -21,7 +22,7 @@ const PATH_BYTES = 108;
 /** How long a host may take to take a connection before it counts as one that answers but is busy, ms. */
 const ANSWER_MS = 2000;
 
-/** The folders that hosts put their sockets into unless told otherwise, the one of this process first. */
+/** The folders that hosts put their sockets into unless told otherwise: the first that can be used. */
 export function controlFolders(): string[] {
   const uid = process.getuid?.() ?? 0;
   const folders: string[] = [];
@@ -31,9 +32,9 @@ export function controlFolders(): string[] {
   return folders;
 }
 
-/** Where this process puts its control socket. */
-export function defaultControlPath(): string {
-  return join(controlFolders()[0] ?? '', `${process.pid}${SUFFIX}`);
+/** The name of this process's control socket; a second host in it has number 1, and so on. */
+export function socketName(number = 0): string {
+  return `${process.pid}${number === 0 ? '' : `-${number}`}${SUFFIX}`;
 }
 
 /** The sockets in the default folders, whether anybody answers there or not. */
@@ -76,12 +77,18 @@ export function ownerOnly(path: string): void {
   chmodSync(path, 0o600);
 }
 
-/** Takes away the sockets in `folder` that nobody answers at, left behind by processes that were killed. */
+/**
+ * Takes away the sockets in `folder` that nobody answers at, left behind by processes that were killed, and the
+ * histories of `mptcp nstat` beside them.
+ */
 export async function tidyFolder(folder: string): Promise<void> {
-  if (folderProblem(folder) !== undefined) return;
   for (const name of readdirSync(folder)) {
-    const process = new RegExp(`^(\\d+)\\${SUFFIX}$`).exec(name)?.[1];
+    const [, process, history] = /^(\d+)(?:-\d+)?\.sock(\.nstat)?$/.exec(name) ?? [];
     if (process === undefined || alive(Number(process))) continue;
+    if (history !== undefined) {
+      rmSync(join(folder, name), { force: true });
+      continue;
+    }
     await removeStale(join(folder, name)).catch((error: unknown) => {
       // One that answers, or that is no socket, is left alone.
       if (!(error instanceof ControlError)) throw error;

@@ -2,8 +2,11 @@ import { CONFIG_NAMES, CONNECTION_SETTINGS, type ConfigName, ERR_INVALID } from 
 import { parseAddress, requireAddress } from '../address.js';
 import { decodeSetting, encodeSetting } from '../config.js';
 import { MptcpError } from '../error.js';
+import type { MonitorEvent } from '../info.js';
 import type { Endpoint, StackBase } from '../stack.js';
+import { monitorView } from './monitor.js';
 import { readParams } from './params.js';
+import { pathRequests } from './path-requests.js';
 import { ControlError, type Json, type JsonObject } from './protocol.js';
 import type { ControlTarget } from './server.js';
 import { connectionOf, connections, handleOfToken, listeners, PAGE, readSk, timeWaits } from './view.js';
@@ -21,18 +24,22 @@ export class StackTarget implements ControlTarget {
   readonly #started = Date.now();
   /** Devices that endpoints were given by name. */
   readonly #devices = new Map<number, string>();
+  /** All requests by their method. */
+  readonly #methods: ReadonlyMap<string, Request>;
 
   constructor(stack: StackBase, worker = 0) {
     this.#stack = stack;
     this.#worker = worker;
+    const paths = pathRequests(stack, (connection) => this.#handle(connection));
+    this.#methods = new Map([...Object.entries(this.#requests), ...Object.entries(paths)]);
   }
 
   /** @throws {ControlError | MptcpError} */
   request(method: string, params: JsonObject): Json {
     if (this.#stack.closed) throw new ControlError('EBADF', `stack ${this.#stack.name} is closed`);
-    const request = Object.hasOwn(this.#requests, method) ? this.#requests[method] : undefined;
+    const request = this.#methods.get(method);
     if (request === undefined) {
-      const known = [...Object.keys(this.#requests), 'monitor'].sort().join(', ');
+      const known = [...this.#methods.keys(), 'monitor'].sort().join(', ');
       throw new ControlError('ENOSYS', `there is no method ${JSON.stringify(method.slice(0, 80))}; there are ${known}`);
     }
     // What is asked counts from now, not from the last packet.
@@ -49,6 +56,7 @@ export class StackTarget implements ControlTarget {
       return { name, pid: process.pid, workers: 1, started: this.#started };
     },
     'endpoint.add': (params) => this.#endpointAdd(params),
+    'endpoint.change': (params) => this.#endpointChange(params),
     'endpoint.delete': (params) => this.#endpointDelete(params),
     'endpoint.flush': (params) => {
       readParams('endpoint.flush', params, {});
@@ -99,8 +107,11 @@ export class StackTarget implements ControlTarget {
     'settings.set': (params) => this.#settingsSet(params),
   };
 
-  monitor(_listener: (event: JsonObject) => void): () => void {
-    throw new ControlError('ENOSYS', 'this host tells no events');
+  monitor(listener: (event: JsonObject) => void): () => void {
+    const stack = this.#stack;
+    const told = (event: MonitorEvent): void => listener(monitorView(stack, event));
+    stack.on('monitor', told);
+    return () => stack.off('monitor', told);
   }
 
   #endpointAdd(params: JsonObject): JsonObject {
@@ -115,6 +126,7 @@ export class StackTarget implements ControlTarget {
       fullmesh: 'flag',
     });
     const { dev, ...rest } = given;
+    requireAddress(given.address, 'endpoint.add');
     const at = this.#stack.linkOf(given.address);
     if (dev !== undefined && dev !== at) {
       const where = at === undefined ? 'no device has it' : `${at} has it`;
@@ -144,6 +156,35 @@ export class StackTarget implements ControlTarget {
       if (error.code === 'ENOSPC') throw new ControlError(error.code, 'the host has as many endpoints as it can have');
       throw error;
     }
+  }
+
+  /** As `ip mptcp endpoint change`: the endpoint is named by its id, or by address and port. */
+  #endpointChange(params: JsonObject): JsonObject {
+    const { id, address, port, ...flags } = readParams('endpoint.change', params, {
+      id: 'number',
+      address: 'text',
+      port: 'number',
+      backup: 'flag',
+      fullmesh: 'flag',
+    });
+    const found = this.#stack
+      .endpoints()
+      .find((each) =>
+        id !== undefined
+          ? each.id === id
+          : address !== undefined && sameAddress(each.address, address) && each.port === (port ?? 0),
+      );
+    const named = id === undefined ? `${address}${port === undefined ? '' : ` port ${port}`}` : `id ${id}`;
+    if (found === undefined) throw new ControlError('ENOENT', `there is no endpoint ${named} to change`);
+    if (address !== undefined && !sameAddress(found.address, address)) {
+      throw new ControlError('EINVAL', `endpoint ${found.id} has the address ${found.address}, not ${address}`);
+    }
+    if (flags.fullmesh === true && found.signal) {
+      throw new ControlError('EINVAL', `endpoint ${found.id} is announced (signal), which fullmesh does not go with`);
+    }
+    const { backup = found.backup, fullmesh = found.fullmesh } = flags;
+    this.#stack.changeEndpoint(found.id, { backup, fullmesh });
+    return {};
   }
 
   #endpointDelete(params: JsonObject): JsonObject {

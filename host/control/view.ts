@@ -84,13 +84,19 @@ export function connectionOf(stack: StackBase, worker: number, handle: number): 
   return connectionView(stack, linkNames(stack), worker, handle);
 }
 
-/** The handle of the connection with a local token. @throws {ControlError} ENOENT. */
-export function handleOfToken(stack: StackBase, token: number): number {
-  const { core } = stack;
+/** The handle of the connection with a local token; undefined when none has it. */
+export function findToken({ core }: StackBase, token: number): number | undefined {
   for (let at = core.next(KIND_CONNECTION, 0); at !== ERR_DONE; at = core.next(KIND_CONNECTION, at)) {
     const record = core.connectionInfo(at);
     if (record !== undefined && record.localKey !== 0n && record.localToken === token) return at;
   }
+  return undefined;
+}
+
+/** As {@link findToken}. @throws {ControlError} ENOENT. */
+export function handleOfToken(stack: StackBase, token: number): number {
+  const handle = findToken(stack, token);
+  if (handle !== undefined) return handle;
   const text = token.toString(16).padStart(8, '0');
   throw new ControlError('ENOENT', `no connection has the token ${text}; \`mptcp ss -M -i\` shows those there are`);
 }

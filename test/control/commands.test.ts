@@ -170,7 +170,10 @@ describe('mptcp ss', () => {
     expect((await run(at.server, '-t', '-l', '-H')).out).toContain('*:http');
     const token = socket.info()?.localToken.toString(16);
     const info = (await run(at.client, '-Mni')).out;
-    expect(info).toContain(`\n\t subflows:2 remote_key token:${token} write_seq:`);
+    expect(info).toContain(
+      '\n\t subflows:2 add_addr_accepted:1 subflows_max:8 add_addr_accepted_max:8 ' +
+        `remote_key token:${token} write_seq:`,
+    );
     const tcp = (await run(at.client, '-tneiHO')).out.split('\n');
     expect(tcp[0]).toMatch(
       / sk:0:\w+ subflow:1 dev:path1 ts sack lia wscale:\d+,\d+ rto:[\d.]+ rtt:[\d.]+\/[\d.]+ ato:40 mss:\d+ pmtu:1500 .*cwnd:\d+ bytes_sent:\d+ bytes_acked:\d+ .*tcp-ulp-mptcp flags:Mmec token:0000\(id:0\)\//,
@@ -216,6 +219,19 @@ describe('mptcp ss', () => {
     expect(shown).not.toMatch(/^mptcp +ESTAB/m);
     expect((await runCommand(ss, '-tni', '--control', at.client)).out).not.toContain('tcp-ulp-mptcp');
     expect((await runCommand(ss, '-6', '-tn', '-H', '--control', at.client)).out).toBe('');
+  });
+
+  it('shows IPv6 in brackets, and one family alone', async () => {
+    const { pair, at } = await open({ ipv6: true });
+    await pair.network.run(async () => {
+      await listen(pair.server, () => undefined);
+      await once(pair.client.connect(80, 'fd00:1::1'), 'connect');
+    });
+    const run = (...args: string[]) => runCommand(ss, '-tn', '-H', ...args, '--control', at.client);
+    expect((await run('-6')).out).toMatch(/^ESTAB +0 +0 +\[fd00:1::2\]:\d+ +\[fd00:1::1\]:80\n$/);
+    expect((await run('-4')).out).toBe('');
+    expect((await runCommand(endpoint, 'add', 'fd00:1::2', 'subflow', '--control', at.client)).code).toBe(0);
+    expect((await runCommand(endpoint, '--control', at.client)).out).toBe('fd00:1::2 id 1 subflow \n');
   });
 
   it('lists more connections than go into one answer', async () => {

@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControlClient } from '../../host/control/client.js';
 import { ControlError, type Json, type JsonObject, REQUEST_BYTES } from '../../host/control/protocol.js';
 import { ControlServer, type ControlTarget } from '../../host/control/server.js';
-import { controlFolders, controlSockets, defaultControlPath } from '../../host/control/socket-path.js';
+import { controlFolders, controlSockets } from '../../host/control/socket-path.js';
 
 let folder = '';
 const closing: (() => unknown)[] = [];
@@ -130,6 +130,12 @@ describe('a control socket', () => {
       [7, undefined],
     ]);
     expect(lines[5]).toEqual({ mptcp: 1, id: 7, result: {} });
+  });
+
+  it('answers with an error where the answer cannot be written', async () => {
+    const { path } = await open(undefined, new Endless());
+    const host = await client(path);
+    for (let n = 0; n < 3; n++) await expect(host.request('x')).rejects.toMatchObject({ code: 'EIO' });
   });
 
   it('serves many clients at once, and says so when there are too many', async () => {
@@ -292,18 +298,33 @@ describe('the path of a control socket', () => {
     });
     const own = join(folder, 'mptcp-wasm');
     expect(controlFolders()[0]).toBe(own);
-    expect(defaultControlPath()).toBe(join(own, `${process.pid}.sock`));
     mkdirSync(own, { mode: 0o700 });
     // No process has this number: it is above the largest there may be.
     await leaveBehind(join(own, '4999999.sock'));
+    await leaveBehind(join(own, '4999999-2.sock'));
+    writeFileSync(join(own, '4999999.sock.nstat'), '');
     await leaveBehind(join(own, 'named.sock'));
     const server = await ControlServer.open(new Echo());
     closing.push(() => server.close());
-    expect(server.path).toBe(defaultControlPath());
+    expect(server.path).toBe(join(own, `${process.pid}.sock`));
     expect(readdirSync(own).sort()).toEqual([`${process.pid}.sock`, 'named.sock']);
     expect(controlSockets()).toEqual(expect.arrayContaining([server.path]));
+    // A second host of the same process has a path of its own.
+    const second = await ControlServer.open(new Echo());
+    closing.push(() => second.close());
+    expect(second.path).toBe(join(own, `${process.pid}-1.sock`));
+    expect(lstatSync(second.path).mode & 0o777).toBe(0o600);
   });
 });
+
+/** A target whose answers cannot be written. */
+class Endless extends Echo {
+  override request(): Json {
+    const loop: Record<string, unknown> = {};
+    loop.self = loop;
+    return loop as unknown as Json;
+  }
+}
 
 /** A socket at which nobody answers any more. */
 async function leaveBehind(path: string): Promise<void> {

@@ -52,6 +52,18 @@ describe('the command line', () => {
     expect([code, out]).toEqual([2, '']);
   });
 
+  it.each([
+    [['endpoint', 'bogus'], 2, /^mptcp: endpoint: "bogus" is none of add, delete, change, flush, show; /],
+    [['get', '10.0.1.1/file'], 2, /^mptcp: no --tun|^mptcp: "10\.0\.1\.1\/file" is no URL/],
+    [['limits', '--bogus'], 2, /^mptcp: Unknown option '--bogus'.* mptcp help limits tells what can be given/],
+    [['--control', '/nowhere/host.sock', 'limits'], 1, /^mptcp: control socket \/nowhere\/host\.sock: there is none; /],
+    [['-j', 'ss', '--control', '/dev/null'], 1, /^mptcp: control socket \/dev\/null: /],
+  ] as const)('ends %j with %i', async (args, code, message) => {
+    const ended = await mptcp(...args);
+    expect(ended).toEqual({ code, out: '', errors: expect.stringMatching(message) });
+    expect(ended.errors.trim().split('\n').length).toBe(1);
+  });
+
   it('runs the demo and prints one line of JSON', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'demo-'));
     try {
