@@ -380,6 +380,10 @@ enum mptcp_wasm_subflow_options {
   MPTCP_WASM_SUBFLOW_OPTION_CWND_CLAMP = 4,
   /* 0 or 1, at first 1: open it again after it failed */
   MPTCP_WASM_SUBFLOW_OPTION_REOPEN = 5,
+  /* a CONGESTION_ value: a controller of its own, whatever the connection has; 255 follows the connection again, as it does at first. Reading it tells the one in use */
+  MPTCP_WASM_SUBFLOW_OPTION_CONGESTION = 6,
+  /* 1 to 256, at first 1: how many quanta it gets in its turn (SCHEDULER_ROUND_ROBIN) */
+  MPTCP_WASM_SUBFLOW_OPTION_WEIGHT = 7,
 };
 
 /* Keys of mptcp_set and mptcp_get. With handle 0 they set the stack's default for connections made later; keys marked (connection) can also be set on one connection while it runs. */

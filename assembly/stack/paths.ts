@@ -1,5 +1,6 @@
 import {
   AddressInfo,
+  CONGESTION_WVEGAS,
   CONNECTION_CLOSED,
   CONNECTION_CONNECTING,
   ERR_ADDRESS_IN_USE,
@@ -17,12 +18,15 @@ import {
   SIZEOF_ADDRESS_INFO,
   SUBFLOW_BACKUP_LOCAL,
   SUBFLOW_OPTION_BACKUP,
+  SUBFLOW_OPTION_CONGESTION,
   SUBFLOW_OPTION_CWND_CLAMP,
   SUBFLOW_OPTION_HOP_LIMIT,
   SUBFLOW_OPTION_REOPEN,
   SUBFLOW_OPTION_TRAFFIC_CLASS,
+  SUBFLOW_OPTION_WEIGHT,
   SUBFLOWS_MAX,
 } from '../abi';
+import { congestionChoose, congestionRejoin } from '../congestion/control';
 import {
   announce,
   announcedOf,
@@ -52,6 +56,8 @@ import { connectionOf } from './sockets';
 /** Highest reason of MP_TCPRST (RFC 8684 section 3.6). */
 const REASON_LAST: i32 = 6;
 const CWND_NO_CLAMP: u32 = 0xffffffff;
+/** The value of SUBFLOW_OPTION_CONGESTION for what the connection has. */
+const CONGESTION_FOLLOW: i64 = 255;
 const addressInfo: usize = memory.data(64, 8);
 
 /** See mptcp_subflow_open. */
@@ -163,6 +169,18 @@ export function subflowSet(handle: i32, id: i32, key: i32, value: i64): i32 {
       if (value < 0 || value > 1) return ERR_INVALID;
       subflow.noReopen = value != 0 ? 0 : 1;
       return 0;
+    case SUBFLOW_OPTION_CONGESTION:
+      if (value == CONGESTION_FOLLOW) {
+        congestionRejoin(subflow);
+        return 0;
+      }
+      if (value < 0 || value > CONGESTION_WVEGAS) return ERR_INVALID;
+      congestionChoose(subflow, <u8>value);
+      return 0;
+    case SUBFLOW_OPTION_WEIGHT:
+      if (value < 1 || value > 256) return ERR_INVALID;
+      subflow.weight = <u8>(value - 1);
+      return 0;
     default:
       return ERR_INVALID;
   }
@@ -186,6 +204,10 @@ export function subflowGet(handle: i32, id: i32, key: i32): i64 {
       return subflow.cwndClamp == CWND_NO_CLAMP ? 0 : <i64>subflow.cwndClamp;
     case SUBFLOW_OPTION_REOPEN:
       return subflow.noReopen != 0 ? 0 : 1;
+    case SUBFLOW_OPTION_CONGESTION:
+      return subflow.congestion;
+    case SUBFLOW_OPTION_WEIGHT:
+      return <i64>subflow.weight + 1;
     default:
       return ERR_INVALID;
   }

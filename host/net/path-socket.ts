@@ -1,5 +1,11 @@
 import { Duplex } from 'node:stream';
-import { OPEN_BACKUP, SUBFLOW_OPTION_NAMES, type SubflowOptionName } from '../abi.js';
+import {
+  CONGESTION_NAMES,
+  type CongestionName,
+  OPEN_BACKUP,
+  SUBFLOW_OPTION_NAMES,
+  type SubflowOptionName,
+} from '../abi.js';
 import { addressOrAny, requireAddress } from '../address.js';
 import { MptcpError } from '../error.js';
 import { type Ends, type PathAddress, pathAddresses, type SubflowInfo } from '../info.js';
@@ -42,11 +48,18 @@ export const RESET_REASONS = [
 ] as const;
 export type ResetReason = (typeof RESET_REASONS)[number];
 
-/** Options of a subflow that are switches; the others are numbers. */
+/** The value of the option `congestion` that gives a subflow the controller of its connection again. */
+const FOLLOW = 255;
+
+/** Options of a subflow that are switches; `congestion` is a name, the others are numbers. */
 const SWITCHES: readonly string[] = ['backup', 'reopen'] satisfies SubflowOptionName[];
 
 /** What a subflow's option may be. */
-export type SubflowOptionValue<Name extends SubflowOptionName> = Name extends 'backup' | 'reopen' ? boolean : number;
+export type SubflowOptionValue<Name extends SubflowOptionName> = Name extends 'backup' | 'reopen'
+  ? boolean
+  : Name extends 'congestion'
+    ? CongestionName | 'connection'
+    : number;
 
 /**
  * The paths of a connection, as its application sees and steers them: the calls of the socket-option API of version 0
@@ -123,16 +136,17 @@ export abstract class PathSocket extends Duplex {
     const handle = this.#connected(syscall);
     const value = this.stack.core.subflowGet(handle, id, optionKey(name, syscall));
     if (value < 0) throw failure(value, syscall, id);
-    return (SWITCHES.includes(name) ? value !== 0 : value) as SubflowOptionValue<Name>;
+    const named = name === 'congestion' ? CONGESTION_NAMES[value] : SWITCHES.includes(name) ? value !== 0 : value;
+    return named as SubflowOptionValue<Name>;
   }
 
-  /** Sets an option of a subflow (v0: MPTCP_SUB_SETSOCKOPT). */
+  /** Sets an option of a subflow (v0: MPTCP_SUB_SETSOCKOPT). `connection` follows the connection's controller again. */
   setSubflowOption<Name extends SubflowOptionName>(id: number, name: Name, value: SubflowOptionValue<Name>): void {
     const syscall = 'setSubflowOption';
     const handle = this.#connected(syscall);
     const key = optionKey(name, syscall);
-    const expected = SWITCHES.includes(name) ? 'boolean' : 'number';
-    const plain = Number(value);
+    const expected = name === 'congestion' ? 'string' : SWITCHES.includes(name) ? 'boolean' : 'number';
+    const plain = name === 'congestion' ? controllerNumber(value) : Number(value);
     if (typeof value !== expected || !Number.isSafeInteger(plain)) {
       throw new MptcpError('EINVAL', syscall, { detail: `${name} is ${String(value)} and must be a ${expected}` });
     }
@@ -199,6 +213,11 @@ function noAddress(syscall: string, id: number): MptcpError {
   return new MptcpError('ENXIO', syscall, {
     detail: `no address of id ${id} was announced, and no subflow has it; announcedAddresses() lists them`,
   });
+}
+
+function controllerNumber(name: unknown): number {
+  if (name === 'connection') return FOLLOW;
+  return Number(Object.entries(CONGESTION_NAMES).find(([, known]) => known === name)?.[0] ?? Number.NaN);
 }
 
 function optionKey(name: string, syscall: string): number {

@@ -21,6 +21,8 @@ import {
   SCHEDULER_MIN_RTT,
   SCHEDULER_REDUNDANT,
   SCHEDULER_ROUND_ROBIN,
+  SUBFLOW_OPTION_CONGESTION,
+  SUBFLOW_OPTION_WEIGHT,
   SUBFLOW_STALE,
 } from '../../host/abi.js';
 import { joinPassive, type MptcpPeer, mptcpPassive } from './handshakes.js';
@@ -388,5 +390,32 @@ describe.each(VARIANTS)('congestion controllers of a connection (%s)', (variant)
     expect(script.x.mptcp_set(handle, CONFIG_CONGESTION, 6n)).toBe(ERR_INVALID);
     expect(script.x.mptcp_get(0, CONFIG_CONGESTION)).toBe(BigInt(CONGESTION_BALIA));
     script.set(CONFIG_CONGESTION, CONGESTION_LIA);
+  });
+
+  it('and one subflow has its own, and its weight, as long as it wants (SUBFLOW_OPTION_)', () => {
+    const script = new Script({ variant });
+    const { peer, handle } = mptcpPassive(script);
+    joinPassive(peer);
+    const set = (id: number, key: number, value: number): number =>
+      script.x.mptcp_subflow_set(handle, id, key, BigInt(value));
+    expect(set(2, SUBFLOW_OPTION_CONGESTION, CONGESTION_WVEGAS)).toBe(0);
+    expect(script.subflow(handle, 0)).toMatchObject({ congestion: CONGESTION_LIA, congestionOwn: 0 });
+    expect(script.subflow(handle, 1)).toMatchObject({ congestion: CONGESTION_WVEGAS, congestionOwn: 1 });
+    script.set(CONFIG_CONGESTION, CONGESTION_CUBIC, handle);
+    expect(script.x.mptcp_subflow_get(handle, 1, SUBFLOW_OPTION_CONGESTION)).toBe(BigInt(CONGESTION_CUBIC));
+    expect(script.x.mptcp_subflow_get(handle, 2, SUBFLOW_OPTION_CONGESTION)).toBe(BigInt(CONGESTION_WVEGAS));
+    expect(set(2, SUBFLOW_OPTION_CONGESTION, 255)).toBe(0);
+    expect(script.subflow(handle, 1)).toMatchObject({ congestion: CONGESTION_CUBIC, congestionOwn: 0 });
+    expect(set(2, SUBFLOW_OPTION_WEIGHT, 3)).toBe(0);
+    expect(script.subflow(handle, 1).weight).toBe(3);
+    expect(script.x.mptcp_subflow_get(handle, 2, SUBFLOW_OPTION_WEIGHT)).toBe(3n);
+    for (const [key, value] of [
+      [SUBFLOW_OPTION_CONGESTION, 6],
+      [SUBFLOW_OPTION_CONGESTION, -1],
+      [SUBFLOW_OPTION_WEIGHT, 0],
+      [SUBFLOW_OPTION_WEIGHT, 257],
+    ] as const) {
+      expect(set(1, key, value)).toBe(ERR_INVALID);
+    }
   });
 });

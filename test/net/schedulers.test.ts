@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type LinkShape, PathsBed } from '../../bench/schedulers/beds.js';
 import { CONFIG_CONGESTION, CONFIG_SCHEDULER, SCHEDULER_NAMES, type SchedulerName } from '../../host/abi.js';
 import { Random } from '../../host/sim/random.js';
+import { listen, payload, SERVER, withPair } from './pair.js';
 
 const SIZE = 16 << 20;
 /** Before it writes, Linux's test program waits so long for the join, µs. */
@@ -237,4 +238,32 @@ describe('schedulers', () => {
       expect(run()).toBe(run());
     },
   );
+});
+
+describe('a subflow on the socket', () => {
+  it('has a controller and a weight of its own, by name, and follows its connection again', async () => {
+    await withPair({ paths: 2, config: { congestion: 'lia' } }, async ({ client, server, network }) => {
+      const listening = await listen(server, (peer) => {
+        peer.resume();
+        peer.on('end', () => peer.end());
+      });
+      const socket = client.connect(80, SERVER);
+      socket.resume();
+      await network.sleep(500_000);
+      const id = socket.subflowIds()[1] ?? 0;
+      socket.setSubflowOption(id, 'congestion', 'olia');
+      socket.setSubflowOption(id, 'weight', 4);
+      expect(socket.getSubflowOption(id, 'congestion')).toBe('olia');
+      const [first, second] = socket.subflows();
+      expect(first).toMatchObject({ congestion: 'lia', congestionOwn: false, weight: 1 });
+      expect(second).toMatchObject({ congestion: 'olia', congestionOwn: true, weight: 4 });
+      socket.setSubflowOption(id, 'congestion', 'connection');
+      expect(socket.getSubflowOption(id, 'congestion')).toBe('lia');
+      expect(() => socket.setSubflowOption(id, 'congestion', 'vegas' as 'reno')).toThrow(/congestion is vegas/);
+      expect(() => socket.setSubflowOption(id, 'weight', 0)).toThrow(/weight/);
+      socket.end(payload(100_000));
+      await network.sleep(2_000_000);
+      listening.close();
+    });
+  });
 });
