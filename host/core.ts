@@ -186,6 +186,7 @@ export class Core {
       handle: this.#view.getUint32(at + EventLayout.fields.handle.offset, true) | 0,
       detail: this.#view.getInt32(at + EventLayout.fields.detail.offset, true),
       subflow: this.#view.getUint32(at + EventLayout.fields.subflow.offset, true),
+      reason: this.#view.getUint32(at + EventLayout.fields.reason.offset, true),
     };
   }
 
@@ -417,6 +418,7 @@ export interface CoreEvent {
   readonly handle: number;
   readonly detail: number;
   readonly subflow: number;
+  readonly reason: number;
 }
 
 /** A transmit descriptor, read in place: the packet that `Link.send` is given. */

@@ -16,7 +16,6 @@ import {
   EVENT_SUBFLOW_CLOSED,
   EVENT_SUBFLOW_ESTABLISHED,
   EVENT_SUBFLOW_PRIORITY,
-  FALLBACK_NAMES,
   FALLBACK_NONE,
   type FallbackName,
   type MonitorEventRecord,
@@ -47,6 +46,7 @@ import {
 import { addressFamily, formatAddress } from './address.js';
 import type { Core } from './core.js';
 import { MptcpError } from './error.js';
+import { FALLBACK_WORDS, fallbackName } from './reasons.js';
 
 /** The two ends of a connection or subflow. */
 export interface Ends {
@@ -265,6 +265,8 @@ export interface ConnectionInfo extends Ends, MptcpInfo {
   readonly multipath: boolean;
   /** Why it is plain TCP; `none` when it is not. */
   readonly fallback: FallbackName;
+  /** The same in words; empty for a connection that is multipath. */
+  readonly fallbackWords: string;
   /** Multipath TCP version: 1 (RFC 8684) or 0. */
   readonly version: number;
   /** The DSS checksum is in use. */
@@ -366,7 +368,8 @@ export function connectionInfo(core: Core, handle: number): ConnectionInfo | und
     ...mptcpInfo(record, subflows),
     state: CONNECTION_NAMES[record.state] ?? 'closed',
     multipath: record.fallback === FALLBACK_NONE && record.remoteKey !== 0n,
-    fallback: FALLBACK_NAMES[record.fallback] ?? 'none',
+    fallback: fallbackName(record.fallback),
+    fallbackWords: FALLBACK_WORDS[fallbackName(record.fallback)],
     version: record.version,
     checksum: record.checksum !== 0,
     subflowsTotal: record.subflowsTotal,

@@ -27,6 +27,7 @@ export type { AnnounceOptions, ResetReason, SubflowOptions, SubflowTuple } from 
 export { type ListenOptions, Server, type ServerOptions } from './net/server.js';
 export { type AddressInfo, Socket, type SocketOptions } from './net/socket.js';
 export { Stack, type StackOptions } from './net/stack.js';
+export type { SubflowReset } from './reasons.js';
 export { SimClock } from './sim/clock.js';
 export { megabits, milliseconds, Network, type NetworkOptions, seconds, type WireOptions } from './sim/network.js';
 export { Random } from './sim/random.js';

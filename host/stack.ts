@@ -94,7 +94,7 @@ export interface LinkStatistics {
 /** Whoever is told the events of one connection or listener. */
 export interface EventSink {
   /** See the EVENT_ constants. After EVENT_CLOSED no further one comes. */
-  coreEvent(type: number, detail: number, subflow: number): void;
+  coreEvent(type: number, detail: number, subflow: number, reason: number): void;
 }
 
 /**
@@ -358,7 +358,7 @@ export class StackBase extends EventEmitter {
     this.#closed = true;
     const sinks = [...this.#sinks.values()];
     this.#sinks.clear();
-    for (const sink of sinks) sink.coreEvent(EVENT_CLOSED, ERR_ABORTED, 0);
+    for (const sink of sinks) sink.coreEvent(EVENT_CLOSED, ERR_ABORTED, 0, 0);
     this.#disarm?.();
     this.#disarm = undefined;
     for (const entry of this.#links) entry.link.close();
@@ -476,7 +476,7 @@ export class StackBase extends EventEmitter {
       const event = this.core.event(index);
       const sink = this.#sinks.get(event.handle);
       if (event.type === EVENT_CLOSED) this.#sinks.delete(event.handle);
-      sink?.coreEvent(event.type, event.detail, event.subflow);
+      sink?.coreEvent(event.type, event.detail, event.subflow, event.reason);
     }
     if (!this.#closed && this.listenerCount('monitor') > 0) {
       for (const record of this.core.monitor()) this.emit('monitor', monitorEvent(record));

@@ -148,7 +148,7 @@ enum mptcp_wasm_events {
   MPTCP_WASM_EVENT_CLOSED = 5,
   /* a subflow is established; subflow is its id */
   MPTCP_WASM_EVENT_SUBFLOW_ESTABLISHED = 6,
-  /* a subflow is gone; subflow is its id, detail is 0 or an error code */
+  /* a subflow is gone; subflow is its id, detail is 0 or an error code; reason is that of the reset that ended it, a RESET_ reason with RESET_FLAG_ bits, or 0 when none was told */
   MPTCP_WASM_EVENT_SUBFLOW_CLOSED = 7,
   /* the connection goes on as plain TCP; detail is a FALLBACK_ reason */
   MPTCP_WASM_EVENT_FALLBACK = 8,
@@ -210,6 +210,34 @@ enum mptcp_wasm_fallback_reasons {
   MPTCP_WASM_FALLBACK_SYN_ACK_VERSION = 19,
   /* the peer's key is the one it was told */
   MPTCP_WASM_FALLBACK_KEY = 20,
+};
+
+/* Why a subflow was reset: the reason codes of MP_TCPRST (RFC 8684 section 3.6). */
+enum mptcp_wasm_reset_reasons {
+  /* no reason is given */
+  MPTCP_WASM_RESET_UNSPECIFIED = 0,
+  /* options of Multipath TCP that are wrong or do not fit */
+  MPTCP_WASM_RESET_MPTCP = 1,
+  /* resources, or a limit, do not allow this subflow */
+  MPTCP_WASM_RESET_RESOURCES = 2,
+  /* a policy of the sender forbids it, or its address was withdrawn */
+  MPTCP_WASM_RESET_PROHIBITED = 3,
+  /* too much data waits on this subflow that others have delivered */
+  MPTCP_WASM_RESET_OUTSTANDING = 4,
+  /* it is too slow in comparison with the others */
+  MPTCP_WASM_RESET_PERFORMANCE = 5,
+  /* a middlebox changes data or removes options */
+  MPTCP_WASM_RESET_MIDDLEBOX = 6,
+};
+
+/* Bits beside a RESET_ reason in Event.reason. */
+enum mptcp_wasm_reset_flags {
+  /* the peer reset it and gave this reason */
+  MPTCP_WASM_RESET_FLAG_PEER = 256,
+  /* this side reset it for this reason */
+  MPTCP_WASM_RESET_FLAG_OWN = 512,
+  /* it may be tried again later (flag T) */
+  MPTCP_WASM_RESET_FLAG_TRANSIENT = 1024,
 };
 
 /* ConnectionInfo.state. */
@@ -880,13 +908,17 @@ struct mptcp_wasm_event {
   int32_t detail;
   /* the id of the subflow concerned, or 0 */
   uint32_t subflow;
+  /* of EVENT_SUBFLOW_CLOSED; else 0 */
+  uint32_t reason;
+  uint8_t reserved[4];
 };
-MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_event) == 16);
+MPTCP_WASM_ASSERT(sizeof(struct mptcp_wasm_event) == 24);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, type) == 0);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, handle) == 4);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, detail) == 8);
 MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, subflow) == 12);
-#define MPTCP_WASM_SIZEOF_EVENT 16
+MPTCP_WASM_ASSERT(offsetof(struct mptcp_wasm_event, reason) == 16);
+#define MPTCP_WASM_SIZEOF_EVENT 24
 
 /* At the address mptcp_connection_info() returns; valid until the next call into the module. Addresses are 128-bit big-endian numbers in two halves, IPv4 as ::ffff:a.b.c.d. */
 struct mptcp_wasm_connection_info {

@@ -14,6 +14,8 @@ import {
   PATH_MANAGER_NDIFFPORTS,
   PATH_MANAGER_USERSPACE,
   PATH_MODE_SINGLE,
+  RESET_FLAG_PEER,
+  RESET_FLAG_TRANSIENT,
   SUBFLOW_ACTIVE_OPEN,
   TCP_SYN_SENT,
 } from '../abi';
@@ -46,8 +48,6 @@ import { isUseful, mayOpenSubflow, openPath, pathInUse, subflowOfId } from './su
 /** MP_TCPRST reasons (RFC 8684 section 3.6). */
 const REASON_ADMINISTRATIVE: u8 = 3;
 const REASON_PERFORMANCE: u8 = 5;
-/** Subflow.resetReason: the condition is transient. */
-export const RESET_TRANSIENT: u8 = 128;
 
 /** True for connections whose manager opens subflows by itself. */
 function reopens(connection: Connection): bool {
@@ -68,9 +68,9 @@ export function pathLost(connection: Connection, subflow: Subflow, error: i32): 
   lost.tries = carried ? 0 : subflow.tries;
   lost.refusals = carried ? 0 : subflow.refusals;
   const opening = subflow.state == TCP_SYN_SENT || subflow.join == JOIN_WAIT_ACK;
-  if (subflow.resetReason != 0) {
-    const reason = (subflow.resetReason & ~RESET_TRANSIENT) - 1;
-    if ((subflow.resetReason & RESET_TRANSIENT) == 0 || reason == REASON_ADMINISTRATIVE) giveUp(lost);
+  if ((subflow.resetReason & RESET_FLAG_PEER) != 0) {
+    const reason = subflow.resetReason & 255;
+    if ((subflow.resetReason & RESET_FLAG_TRANSIENT) == 0 || reason == <u32>REASON_ADMINISTRATIVE) giveUp(lost);
   } else if (own || (opening && (error == ERR_RESET || error == ERR_REFUSED))) {
     if (lost.refusals < 255) lost.refusals++;
     if (<i64>lost.refusals >= config(CONFIG_REOPEN_REFUSALS)) giveUp(lost);

@@ -84,7 +84,7 @@ export function rememberInitial(connection: Connection, subflow: Subflow): void 
  * does, whose place another may take when it is gone. Managers that have no limits are bounded by the ABI alone.
  */
 export function mayAcceptSubflow(connection: Connection): bool {
-  if (connection.subflowCount >= <u32>SUBFLOWS_MAX) return false;
+  if (connection.subflowCount >= <u32>SUBFLOWS_MAX || connection.failWait != 0) return false;
   if (connection.pathManager != PATH_MANAGER_KERNEL) return true;
   let initial: i64 = 0;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)

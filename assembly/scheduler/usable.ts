@@ -1,7 +1,8 @@
 import { SUBFLOW_BACKUP_LOCAL, SUBFLOW_BACKUP_REMOTE } from '../abi';
+import { dsnLt } from '../memory/sequence';
 import { Connection } from '../state/connection';
 import { linkAt } from '../state/link';
-import { canCarryData, FRTO_NEW, inFlight, Subflow, unsentBytes } from '../state/subflow';
+import { canCarryData, FRTO_NEW, inFlight, ownerOf, Subflow, unsentBytes } from '../state/subflow';
 
 /** What every scheduler asks of a subflow before it chooses. */
 
@@ -49,9 +50,27 @@ export function subflowRoom(subflow: Subflow): u32 {
   // With an empty pipe one segment is always allowed.
   const room: u32 =
     flight == 0 ? max<u32>(subflow.cwnd, subflow.mss) : subflow.cwnd > flight ? subflow.cwnd - flight : 0;
-  const window = subflow.sndUna + subflow.sndWindow - subflow.seqEnd;
-  if (<i32>window <= 0) return 0;
+  let window = subflow.sndUna + subflow.sndWindow - subflow.seqEnd;
+  if (<i32>window <= 0) {
+    window = sharedWindow(subflow);
+    if (window == 0) return 0;
+  }
   const both = min<u32>(room, window);
   // Less than a segment is not worth a map while an ACK may bring room for a whole one.
   return flight != 0 && both < subflow.mss ? 0 : both;
+}
+
+/**
+ * RFC 8684 section 3.3.5: the window is one for all subflows. What another one was told lately holds for this one, too,
+ * however small a window it was told last itself; it is used when no subflow has one of its own. Bytes, 0 for none.
+ */
+function sharedWindow(subflow: Subflow): u32 {
+  const connection = ownerOf(subflow);
+  if (connection.multipath == 0 || connection.subflowCount < 2) return 0;
+  if (!dsnLt(connection.sndNxt, connection.sndWindowEnd)) return 0;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const other = changetype<Subflow>(at);
+    if (canCarryData(other) && <i32>(other.sndUna + other.sndWindow - other.seqEnd) > 0) return 0;
+  }
+  return <u32>min<u64>(connection.sndWindowEnd - connection.sndNxt, 1 << 30);
 }

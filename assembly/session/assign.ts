@@ -1,11 +1,12 @@
-import { CONFIG_MAP_BYTES, PAGE_BYTES, SCHEDULER_ROUND_ROBIN } from '../abi';
+import { CONFIG_MAP_BYTES, COUNTER_MPTCP_SndWndShared, PAGE_BYTES, SCHEDULER_ROUND_ROBIN } from '../abi';
 import { congestionIdle } from '../congestion/control';
 import { pageNext } from '../memory/pages';
-import { dsnLt } from '../memory/sequence';
+import { dsnLt, seqLt } from '../memory/sequence';
 import { roundRobinShare, roundRobinTaken } from '../scheduler/round-robin';
 import { subflowRoom } from '../scheduler/usable';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
+import { count } from '../state/counters';
 import { DataMap, mapTake } from '../state/datamap';
 import { Subflow, unsentBytes, wholeSegments } from '../state/subflow';
 import { dssChecksum } from '../tcp/options-out';
@@ -71,6 +72,11 @@ export function assign(connection: Connection, subflow: Subflow, map: DataMap): 
   subflow.mapTail = changetype<usize>(map);
   if (subflow.mapNext == 0) subflow.mapNext = changetype<usize>(map);
   subflow.seqEnd += map.length;
+  if (seqLt(subflow.sndUna + subflow.sndWindow, subflow.seqEnd)) {
+    // The scheduler knows of room that another subflow was told of (RFC 8684 section 3.3.5).
+    subflow.sndWindow = subflow.seqEnd - subflow.sndUna;
+    count(COUNTER_MPTCP_SndWndShared);
+  }
   readyAdd(subflow);
 }
 

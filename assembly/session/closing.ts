@@ -11,6 +11,7 @@ import {
   ERR_TIMED_OUT,
   EVENT_CLOSED,
   EVENT_SUBFLOW_CLOSED,
+  RESET_UNSPECIFIED,
   SUBFLOW_ACTIVE_OPEN,
   SUBFLOW_INITIAL,
   TCP_CLOSED,
@@ -36,6 +37,8 @@ import { JOIN_WAIT_HMAC, opensEarly, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow 
 import { closeSending, resetDue, subflowDestroy, subflowRelease } from '../tcp/close';
 import { timersArm } from '../tcp/timers';
 import { bufferClear } from './buffer';
+import { fastcloseCarrier, fastcloseSend } from './fastclose';
+import { joinEnded } from './joins';
 import { reinject, reinjectUncarried } from './reinject';
 import { pushLater, sendClear } from './send';
 import { sessionArm } from './timer';
@@ -68,13 +71,23 @@ export function sessionClose(connection: Connection): void {
   sessionArm(connection);
 }
 
-/** Resets everything at once: MP_FASTCLOSE on every subflow, or RST. */
+/** Ends everything at once: MP_FASTCLOSE, or RST. */
 export function sessionAbort(connection: Connection, error: i32): void {
+  const fast = connection.multipath != 0 && connection.confirmed != 0;
+  tearDown(connection, error, fast ? RST_FASTCLOSE : RST_PLAIN, fast ? fastcloseCarrier(connection) : 0);
+}
+
+/** The peer ended everything at once: "tears down all subflows by sending a TCP RST" (RFC 8684 section 3.5). */
+export function sessionFastclosed(connection: Connection): void {
+  tearDown(connection, ERR_RESET, <u8>RESET_UNSPECIFIED, 0);
+}
+
+/** Resets all subflows but `carrier`, whose MP_FASTCLOSE on an ACK waits for its answer. */
+function tearDown(connection: Connection, error: i32, reason: u8, carrier: usize): void {
   if (connection.state == CONNECTION_CLOSED) {
     settle(connection);
     return;
   }
-  const reason = connection.multipath != 0 && connection.confirmed != 0 ? RST_FASTCLOSE : RST_PLAIN;
   finish(connection, error);
   let at = connection.subflows;
   while (at != 0) {
@@ -82,7 +95,9 @@ export function sessionAbort(connection: Connection, error: i32): void {
     at = subflow.next;
     if (subflow.state == TCP_TIME_WAIT) sessionSubflowTimeWait(subflow);
     else if (subflow.state == TCP_SYN_SENT || subflow.state == TCP_CLOSED) sessionSubflowClosed(subflow, error);
-    else resetDue(subflow, reason);
+    else if (carrier == 0) resetDue(subflow, reason);
+    else if (changetype<usize>(subflow) == carrier) fastcloseSend(connection, subflow);
+    else resetDue(subflow, RST_PLAIN);
   }
   settle(connection);
 }
@@ -99,6 +114,12 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   // Whoever asks for probes wants to know that nobody answers: the connection does not outlive them.
   const probed = error == ERR_TIMED_OUT && subflow.probes != 0 && subflow.outstanding == 0;
   const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
+  joinEnded(subflow);
+  if (initial && connection.failWait != 0) {
+    // What waited for the answer to MP_FAIL comes again by another subflow, if at all.
+    connection.failWait = 0;
+    connection.failAt = 0;
+  }
   if (!initial && connection.extraSubflows > 0) connection.extraSubflows--;
   if (connection.multipath != 0) reinject(connection, subflow, true);
   pathLost(connection, subflow, error);
@@ -129,7 +150,7 @@ export function sessionSubflowTimeWait(subflow: Subflow): void {
 function subflowClosed(connection: Connection, subflow: Subflow, opening: bool, error: i32): void {
   const refused = opening && error == ERR_RESET && (subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) != 0;
   const reason = refused ? ERR_REFUSED : error;
-  eventNotice(connection, EVENT_SUBFLOW_CLOSED, reason, subflow.id);
+  eventNotice(connection, EVENT_SUBFLOW_CLOSED, reason, subflow.id, subflow.resetReason);
   monitorSubflow(connection, subflow, EVENT_SUBFLOW_CLOSED, reason);
 }
 

@@ -2,6 +2,7 @@ import {
   CONFIG_STALE_LOSS_CNT,
   CONNECTION_CLOSED,
   COUNTER_MPTCP_SubflowStale,
+  COUNTER_MPTCP_WinProbe,
   ERR_TIMED_OUT,
   PATH_MODE_SINGLE,
 } from '../abi';
@@ -21,6 +22,7 @@ import { SIGNAL_CLOSED, SIGNAL_RECOVERY, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT, S
 import { sessionAbort, sessionCloseExpired, sessionSubflowClosed } from './closing';
 import { failExpired } from './fail';
 import { acknowledgmentsStripped } from './fallback';
+import { fastcloseExpired } from './fastclose';
 import { synTimedOut } from './open';
 import { reinject, reinjectFront } from './reinject';
 import { controlSubflow, pushLater } from './send';
@@ -51,7 +53,10 @@ function timeoutError(subflow: Subflow): i32 {
 export function expireConnection(connection: Connection): void {
   const time = now();
   if (connection.signalAt != 0 && connection.signalAt <= time) signalsExpire(connection);
-  if (connection.failAt != 0 && connection.failAt <= time) failExpired(connection);
+  if (connection.failAt != 0 && connection.failAt <= time) {
+    if (connection.state == CONNECTION_CLOSED) fastcloseExpired(connection);
+    else failExpired(connection);
+  }
   if (connection.pathAt != 0 && connection.pathAt <= time) pathsExpire(connection);
   if (connection.rtxAt != 0 && connection.rtxAt <= time) {
     dataTimeout(connection);
@@ -127,6 +132,7 @@ function dataTimeout(connection: Connection): void {
     // Bytes wait and nothing is in flight: the window is closed, and its opening may have been lost.
     const waits = connection.sndNxt != connection.sndEnd || connection.reinjectHead != 0;
     if ((waits && canCarryData(subflow)) || subflow.mapNext != 0) {
+      if (connection.multipath != 0) count(COUNTER_MPTCP_WinProbe);
       if (windowProbe(subflow)) silent = at;
     }
     // Or there was no memory to keep account of a segment: there may be some now.

@@ -8,6 +8,8 @@ import {
   FALLBACK_CHECKSUM,
   FALLBACK_INFINITE_MAPPING,
   FALLBACK_PEER_MP_FAIL,
+  RESET_MIDDLEBOX,
+  RESET_MPTCP,
 } from '../abi';
 import { dsnLt, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
@@ -15,7 +17,7 @@ import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { ReceiveMap } from '../state/datamap';
-import { Subflow } from '../state/subflow';
+import { FAIL_DUE, RST_PLAIN, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
 import { offsetOf } from '../tcp/receive';
@@ -31,9 +33,6 @@ import { sessionArm } from './timer';
  * With one only MP_FAIL goes out, the peer answers with MP_FAIL, and both go on with an infinite mapping.
  */
 
-/** MP_TCPRST reasons (RFC 8684 section 3.6). */
-const REASON_MPTCP: u8 = 1;
-const REASON_MIDDLEBOX: u8 = 6;
 /** How far behind what was sent the number in an MP_FAIL may lie: no window is larger. */
 const FAIL_REACH: u64 = (<u64>1) << 32;
 
@@ -41,12 +40,15 @@ const FAIL_REACH: u64 = (<u64>1) << 32;
 export function checksumFailed(connection: Connection, subflow: Subflow, map: ReceiveMap): void {
   count(COUNTER_MPTCP_DataCsumErr);
   // The peer learns where the bad data began.
-  subflow.failDue = 1;
+  subflow.failDue = FAIL_DUE;
   subflow.failDsn = map.dsn;
-  if (!mayFallBack(connection, subflow) || !receivedInLine(connection, subflow)) {
-    resetDue(subflow, REASON_MIDDLEBOX);
+  if (!mayFallBack(connection, subflow, false) || !receivedInLine(connection, subflow)) {
+    resetDue(subflow, <u8>RESET_MIDDLEBOX);
     return;
   }
+  // Without mappings there can be no second subflow.
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (at != changetype<usize>(subflow)) resetDue(changetype<Subflow>(at), RST_PLAIN);
   connection.failWait = 1;
   connection.failSince = now();
   connection.failTries = 0;
@@ -55,7 +57,7 @@ export function checksumFailed(connection: Connection, subflow: Subflow, map: Re
 
 /** MP_FAIL goes out with an ACK, which can be lost: it is repeated until the peer answers. */
 function failSend(connection: Connection, subflow: Subflow): void {
-  subflow.failDue = 1;
+  subflow.failDue = FAIL_DUE;
   const again = now() + (currentRto(subflow) << min<u32>(connection.failTries, 8));
   connection.failAt = min<i64>(again, connection.failSince + config(CONFIG_FAIL_TIMEOUT));
   connection.failTries++;
@@ -78,8 +80,8 @@ export function failExpired(connection: Connection): void {
 /** No way leads to an infinite mapping: "the receiver MUST close the subflow with a RST with MP_FAIL". */
 function giveUp(subflow: Subflow): void {
   count(COUNTER_MPTCP_FallbackFailed);
-  subflow.failDue = 1;
-  resetDue(subflow, REASON_MIDDLEBOX);
+  subflow.failDue = FAIL_DUE;
+  resetDue(subflow, <u8>RESET_MIDDLEBOX);
 }
 
 /**
@@ -92,27 +94,26 @@ export function mappingInLine(connection: Connection, subflow: Subflow, dsn: u64
   return false;
 }
 
-/** MP_FAIL arrived without RST; its number is in `options`. Returns true when the connection fell back. */
-export function failReceived(connection: Connection, subflow: Subflow): bool {
+/** MP_FAIL arrived without RST; its number is in `options`. The connection falls back, or the subflow is reset. */
+export function failReceived(connection: Connection, subflow: Subflow): void {
   count(COUNTER_MPTCP_MPFailRx);
   if (connection.failWait != 0) {
     fallBackLate(connection, subflow, FALLBACK_CHECKSUM);
-    return true;
+    return;
   }
   // Who does not know the data sequence guesses in vain.
-  if (dsnLt(connection.sndNxt, options.failDsn) || connection.sndNxt - options.failDsn > FAIL_REACH) return false;
-  if (!mayFallBack(connection, subflow) || !receivedInLine(connection, subflow)) {
-    resetDue(subflow, REASON_MIDDLEBOX);
-    return false;
+  if (dsnLt(connection.sndNxt, options.failDsn) || connection.sndNxt - options.failDsn > FAIL_REACH) return;
+  if (!mayFallBack(connection, subflow, true) || !receivedInLine(connection, subflow)) {
+    resetDue(subflow, <u8>RESET_MIDDLEBOX);
+    return;
   }
   answerFail(connection, subflow);
   fallBackLate(connection, subflow, FALLBACK_PEER_MP_FAIL);
-  return true;
 }
 
 /** "The receiver of an MP_FAIL MUST also respond with an MP_FAIL in the reverse direction." */
 function answerFail(connection: Connection, subflow: Subflow): void {
-  subflow.failDue = 1;
+  subflow.failDue = FAIL_DUE;
   subflow.failDsn = connection.rcvNxt;
   ackNow(subflow);
 }
@@ -133,9 +134,9 @@ export function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u
   const seq = subflow.irs + options.dssSsn;
   const base = dsn - offsetOf(subflow, seq);
   if (connection.multipath != 0) {
-    if (!mayFallBack(connection, subflow)) {
+    if (!mayFallBack(connection, subflow, true)) {
       count(COUNTER_MPTCP_FallbackFailed);
-      resetDue(subflow, REASON_MPTCP);
+      resetDue(subflow, <u8>RESET_MPTCP);
       return false;
     }
     const waited = connection.failWait != 0;

@@ -5,14 +5,16 @@ import {
   EVENT_FALLBACK,
   FALLBACK_STRIPPED_ACKS,
   FALLBACK_STRIPPED_DATA,
+  RESET_MIDDLEBOX,
   SUBFLOW_INITIAL,
+  TCP_SYN_SENT,
 } from '../abi';
 import { dsnLe } from '../memory/sequence';
 import { Connection, rcvRanges } from '../state/connection';
 import { count, countBy } from '../state/counters';
 import { DataMap, mapFree, ReceiveMap } from '../state/datamap';
 import { eventRaise } from '../state/events';
-import { isSynchronized, RST_PLAIN, Subflow } from '../state/subflow';
+import { isSynchronized, JOIN_WAIT_ACK, RST_PLAIN, Subflow } from '../state/subflow';
 import { closeSending, resetDue } from '../tcp/close';
 import { offsetOf } from '../tcp/receive';
 import { options } from '../wire/options';
@@ -26,8 +28,6 @@ import { tokenRemove } from './tokens';
  * directions go on from where they are. Only a connection that never had a second subflow can: its data is in a line.
  */
 
-/** MP_TCPRST reason 6, middlebox interference (RFC 8684 section 3.6). */
-const REASON_MIDDLEBOX: u8 = 6;
 /** Segments without a mapping, one behind the other or the same again, until options are taken to be stripped. */
 const UNMAPPED_LIMIT: u8 = 2;
 /** ACKs of data without DSS, with no DATA_ACK in between, until options are taken to be stripped. */
@@ -53,18 +53,29 @@ export function fallBack(connection: Connection, reason: i32): void {
 }
 
 /**
- * True when the connection can go on without mappings: all that is unacknowledged lies on its only subflow in a line,
- * and all that is missing will come there in a line.
+ * True when the connection can go on without mappings: all that is unacknowledged lies on its only subflow in a line.
+ * `told`: the peer said that it does, so that it has no second subflow; else a join under way may be complete there.
  */
-export function mayFallBack(connection: Connection, subflow: Subflow): bool {
+export function mayFallBack(connection: Connection, subflow: Subflow, told: bool): bool {
   return (
     connection.subflowsTotal == 1 &&
     (subflow.flags & SUBFLOW_INITIAL) != 0 &&
+    (told || !joinUnderWay(connection, subflow)) &&
     isSynchronized(subflow) &&
     subflow.finSent == 0 &&
     subflow.rstDue == 0 &&
     sentInLine(connection, subflow)
   );
+}
+
+/** True when the peer may have a second subflow already: our third ACK is on its way, or has arrived. */
+function joinUnderWay(connection: Connection, subflow: Subflow): bool {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const other = changetype<Subflow>(at);
+    if (other !== subflow && other.join == JOIN_WAIT_ACK && other.state != TCP_SYN_SENT && other.rstDue == 0)
+      return true;
+  }
+  return false;
 }
 
 /** RFC 8684 section 3.7: "all unacknowledged data in flight is contiguous". */
@@ -134,16 +145,18 @@ export function fallBackLate(connection: Connection, subflow: Subflow, reason: i
 export function mappingMissing(connection: Connection, subflow: Subflow, from: u64): bool {
   // Behind a hole the mapping may have been in the segment that is missing.
   if (from != subflow.rcvOffset && (subflow.unmapped == 0 || options.mptcp != 0)) return false;
-  subflow.unmapped++;
+  if (subflow.unmapped < UNMAPPED_LIMIT) subflow.unmapped++;
   if (subflow.unmapped < UNMAPPED_LIMIT) return false;
-  if (mayFallBack(connection, subflow) && receivedInLine(connection, subflow)) {
+  // The peer sends it again: then it will be known whether there is a second subflow.
+  if (connection.subflowsTotal == 1 && joinUnderWay(connection, subflow)) return false;
+  if (mayFallBack(connection, subflow, false) && receivedInLine(connection, subflow)) {
     count(COUNTER_MPTCP_DssFallback);
     fallBackLate(connection, subflow, FALLBACK_STRIPPED_DATA);
     connection.lateMaps = 0;
     return true;
   }
   count(COUNTER_MPTCP_FallbackFailed);
-  resetDue(subflow, REASON_MIDDLEBOX);
+  resetDue(subflow, <u8>RESET_MIDDLEBOX);
   return false;
 }
 
@@ -165,7 +178,7 @@ export function bareAcknowledgment(connection: Connection, subflow: Subflow): bo
 export function acknowledgmentsStripped(connection: Connection, subflow: Subflow): bool {
   if (subflow.bareAcks == 0 || subflow.bareUna != <u32>connection.sndUna) return false;
   if (connection.sndUna == connection.sndNxt) return false;
-  if (!mayFallBack(connection, subflow) || !receivedInLine(connection, subflow)) return false;
+  if (!mayFallBack(connection, subflow, false) || !receivedInLine(connection, subflow)) return false;
   count(COUNTER_MPTCP_DssFallback);
   fallBackLate(connection, subflow, FALLBACK_STRIPPED_ACKS);
   return true;

@@ -1,9 +1,10 @@
 import {
+  CONNECTION_CLOSED,
+  COUNTER_MPTCP_AddAddrDrop,
   COUNTER_MPTCP_DSSNotMatching,
   COUNTER_MPTCP_DssFallback,
   COUNTER_MPTCP_MPCapableDataFallback,
   COUNTER_MPTCP_MPFailRx,
-  COUNTER_MPTCP_MPFastcloseRx,
   COUNTER_MPTCP_MPPrioRx,
   COUNTER_MPTCP_MPRstRx,
   COUNTER_MPTCP_SubflowRecover,
@@ -11,6 +12,9 @@ import {
   ERR_RESET,
   FALLBACK_FIRST_ACK,
   FALLBACK_FIRST_DATA,
+  RESET_FLAG_PEER,
+  RESET_FLAG_TRANSIENT,
+  RESET_MPTCP,
   SUBFLOW_INITIAL,
   TCP_CLOSED,
   TCP_SYN_RECEIVED,
@@ -20,7 +24,6 @@ import { congestionAcked, congestionEcn } from '../congestion/control';
 import { dsnExtend, seqLt } from '../memory/sequence';
 import { backupAsked } from '../paths/priority';
 import { addressAnnounced, addressesRemoved } from '../paths/remote';
-import { RESET_TRANSIENT } from '../paths/reopen';
 import { Connection, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
 import { JOIN_DONE, JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow } from '../state/subflow';
@@ -37,12 +40,14 @@ import {
   SIGNAL_DATA,
   SIGNAL_DELIVERED,
   SIGNAL_ESTABLISHED,
+  SIGNAL_OLD,
   SIGNAL_RECOVERY,
   SIGNAL_RESET,
   SIGNAL_SPURIOUS,
   SIGNAL_TIME_WAIT,
   SIGNAL_VALID,
 } from '../tcp/signals';
+import { isLoopback, isUnicast } from '../wire/address';
 import {
   DSS_A,
   DSS_a,
@@ -50,11 +55,11 @@ import {
   DSS_M,
   DSS_m,
   MPTCP_V0,
+  RST_FLAG_T,
   SUBTYPE_ADD_ADDR,
   SUBTYPE_CAPABLE,
   SUBTYPE_DSS,
   SUBTYPE_FAIL,
-  SUBTYPE_FASTCLOSE,
   SUBTYPE_JOIN,
   SUBTYPE_PRIO,
   SUBTYPE_REMOVE_ADDR,
@@ -62,9 +67,16 @@ import {
 } from '../wire/mptcp';
 import { options } from '../wire/options';
 import { segment, TCP_FLAG_FIN } from '../wire/segment';
-import { sessionAbort, sessionProgress, sessionSubflowClosed, sessionSubflowTimeWait } from './closing';
+import {
+  sessionAbort,
+  sessionFastclosed,
+  sessionProgress,
+  sessionSubflowClosed,
+  sessionSubflowTimeWait,
+} from './closing';
 import { failReceived, failRepeated, infiniteMapping, mappingInLine } from './fail';
 import { bareAcknowledgment, fallBack } from './fallback';
+import { fastcloseInput, fastcloseValid, fastcloseWaits } from './fastclose';
 import { mappingReceived } from './mapping';
 import { connectionConfirmed, handshakeDone, joinConfirmed } from './open';
 import { endOfStream } from './place';
@@ -72,9 +84,6 @@ import { takeData } from './receive';
 import { dataAcknowledged, pushLater } from './send';
 
 /** A segment's way through session control: TCP first, then the options of Multipath TCP, then the data. */
-
-/** MP_TCPRST reason 1 (RFC 8684 section 3.6). */
-const REASON_MPTCP: u8 = 1;
 
 /** Processes the segment in `packet`, `segment` and `options` for a subflow. */
 export function sessionInput(subflow: Subflow): void {
@@ -89,6 +98,10 @@ export function sessionInput(subflow: Subflow): void {
   const connection = ownerOf(subflow);
   if ((signals & SIGNAL_RESET) != 0) {
     peerReset(connection, subflow);
+    return;
+  }
+  if (connection.state == CONNECTION_CLOSED && fastcloseWaits(connection)) {
+    fastcloseInput(subflow);
     return;
   }
   if ((signals & SIGNAL_ESTABLISHED) != 0 && !handshakeDone(subflow)) return;
@@ -170,22 +183,9 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
   if (present == 0) return takeUnmarked(connection, subflow, signals);
   // The third ACK of a join again: the fourth was lost (RFC 8684 section 3.2).
   if ((present & (1 << SUBTYPE_JOIN)) != 0 && subflow.join == JOIN_DONE) ackNow(subflow);
-  if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
-    // RFC 8684 section 3.5: the ACK form ends all subflows.
-    count(COUNTER_MPTCP_MPFastcloseRx);
-    sessionAbort(connection, ERR_RESET);
-    return false;
-  }
-  if ((present & (1 << SUBTYPE_PRIO)) != 0) {
-    count(COUNTER_MPTCP_MPPrioRx);
-    takePriority(connection, subflow);
-  }
-  if ((present & (1 << SUBTYPE_ADD_ADDR)) != 0) addressAnnounced(connection);
-  if ((present & (1 << SUBTYPE_REMOVE_ADDR)) != 0) addressesRemoved(connection);
-  if ((present & (1 << SUBTYPE_FAIL)) != 0) {
-    if (failReceived(connection, subflow)) return takeLate(connection, subflow);
-    if (subflow.rstDue != 0) return false;
-  }
+  // Of an old segment, which is easier to guess, only the acknowledgments count.
+  if ((signals & SIGNAL_OLD) == 0 && !takeCommands(connection, subflow)) return false;
+  if (connection.multipath == 0) return takeLate(connection, subflow);
   if ((present & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 22 && tellsFirstData(connection)) {
     // RFC 8684 section 3.1: the keys again, with the first data, which begins at subflow sequence number 1.
     const length = options.capableDataLength;
@@ -194,6 +194,35 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
       return false;
   }
   return (present & (1 << SUBTYPE_DSS)) != 0 ? takeDss(connection, subflow) : true;
+}
+
+/** What the peer wants of the connection and its paths. Returns false when the subflow or connection is over by it. */
+function takeCommands(connection: Connection, subflow: Subflow): bool {
+  const present = options.mptcp;
+  if (fastcloseValid(connection)) {
+    sessionFastclosed(connection);
+    return false;
+  }
+  if ((present & (1 << SUBTYPE_PRIO)) != 0) {
+    count(COUNTER_MPTCP_MPPrioRx);
+    takePriority(connection, subflow);
+  }
+  if ((present & (1 << SUBTYPE_ADD_ADDR)) != 0) {
+    if (options.addEcho != 0 || mayBeAnnounced(subflow)) addressAnnounced(connection);
+    else count(COUNTER_MPTCP_AddAddrDrop);
+  }
+  if ((present & (1 << SUBTYPE_REMOVE_ADDR)) != 0) addressesRemoved(connection);
+  if ((present & (1 << SUBTYPE_FAIL)) != 0) {
+    failReceived(connection, subflow);
+    if (subflow.rstDue != 0) return false;
+  }
+  return true;
+}
+
+/** An address in an announcement is one that a host can have, and a loopback address one of the same host. */
+function mayBeAnnounced(subflow: Subflow): bool {
+  if (!isUnicast(options.addHi, options.addLo)) return false;
+  return !isLoopback(options.addHi, options.addLo) || isLoopback(subflow.remoteHi, subflow.remoteLo);
 }
 
 /** MP_PRIO is for the subflow it came by or, in version 0, for those from an address it names (RFC 6824 section 3.3.8). */
@@ -280,13 +309,13 @@ function takeMapping(
 ): bool {
   // RFC 8684 section 3.3.1: a checksum that was agreed on and is missing, or the other way round, breaks the subflow.
   if (checked != (connection.checksum != 0)) {
-    resetDue(subflow, REASON_MPTCP);
+    resetDue(subflow, <u8>RESET_MPTCP);
     return false;
   }
   if (connection.failWait != 0 && !mappingInLine(connection, subflow, dsn, ssn)) return false;
   if (mappingReceived(subflow, dsn, subflow.irs + ssn, length, checksum, fin, checked)) return true;
   count(COUNTER_MPTCP_DSSNotMatching);
-  resetDue(subflow, REASON_MPTCP);
+  resetDue(subflow, <u8>RESET_MPTCP);
   return false;
 }
 
@@ -300,9 +329,8 @@ function takeLate(connection: Connection, subflow: Subflow): bool {
     if (segment.payloadLength > 0 && segment.seq == subflow.rcvNxt) connection.lateMaps = 0;
     return true;
   }
-  if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
-    count(COUNTER_MPTCP_MPFastcloseRx);
-    sessionAbort(connection, ERR_RESET);
+  if (fastcloseValid(connection)) {
+    sessionFastclosed(connection);
     return false;
   }
   if ((present & (1 << SUBTYPE_FAIL)) != 0 && subflow.failDue == 0) failRepeated(connection, subflow);
@@ -327,14 +355,13 @@ function peerReset(connection: Connection, subflow: Subflow): void {
   const present = connection.multipath != 0 ? options.mptcp : 0;
   if ((present & (1 << SUBTYPE_RST)) != 0) {
     count(COUNTER_MPTCP_MPRstRx);
-    subflow.resetReason = <u8>((options.rstReason & 63) + 1);
-    if ((options.rstFlags & 1) != 0) subflow.resetReason |= RESET_TRANSIENT;
+    subflow.resetReason = options.rstReason | ((options.rstFlags & RST_FLAG_T) != 0 ? RESET_FLAG_TRANSIENT : 0);
+    subflow.resetReason |= RESET_FLAG_PEER;
   }
   if ((present & (1 << SUBTYPE_FAIL)) != 0) count(COUNTER_MPTCP_MPFailRx);
-  if ((present & (1 << SUBTYPE_FASTCLOSE)) != 0 && options.fastcloseKey == connection.localKey) {
-    count(COUNTER_MPTCP_MPFastcloseRx);
+  if (present != 0 && fastcloseValid(connection)) {
     subflow.state = <u8>TCP_CLOSED;
-    sessionAbort(connection, ERR_RESET);
+    sessionFastclosed(connection);
     return;
   }
   sessionSubflowClosed(subflow, ERR_RESET);

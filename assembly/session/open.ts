@@ -69,6 +69,9 @@ import {
   FALLBACK_SYN_VERSION,
   FALLBACK_THIRD_ACK,
   FALLBACK_TOKEN,
+  RESET_MPTCP,
+  RESET_PROHIBITED,
+  RESET_RESOURCES,
   SUBFLOW_ACTIVE_OPEN,
   SUBFLOW_BACKUP_REMOTE,
   SUBFLOW_INITIAL,
@@ -92,7 +95,6 @@ import {
   FAST_OPEN_TRIED,
   JOIN_DONE,
   JOIN_WAIT_ACK,
-  JOIN_WAIT_HMAC,
   ownerOf,
   RST_PLAIN,
   Subflow,
@@ -118,6 +120,7 @@ import { blackholeFound, blackholeKnown, blackholePassed } from './blackhole';
 import { joinAcceptQueue } from './closing';
 import { copiesFromFront, isRedundant } from './copies';
 import { fallBack } from './fallback';
+import { joinAllowed, joinAwaits, joinProved } from './joins';
 import { takeData } from './receive';
 import { reinjectAgain } from './reinject';
 import { dataAcknowledged, pushLater, synDataAcknowledged } from './send';
@@ -141,10 +144,6 @@ import {
  * 0, of RFC 6824), and fallback.
  */
 
-/** MP_TCPRST reasons (RFC 8684 section 3.6). */
-const REASON_MPTCP: u8 = 1;
-const REASON_RESOURCES: u8 = 2;
-const REASON_ADMINISTRATIVE: u8 = 3;
 const digest: usize = memory.data(32, 8);
 
 /** The subflow that passiveJoin() refused has this reason, for the RST. */
@@ -299,7 +298,7 @@ function cookieReason(versions: u32, keyed: bool, allowed: bool): i32 {
 export function passiveJoin(link: i32): bool {
   count(COUNTER_MPTCP_MPJoinSynRx);
   const found = tokenFind(options.joinToken);
-  refusal = hasVersion1() ? REASON_MPTCP : 0;
+  refusal = hasVersion1() ? RESET_MPTCP : 0;
   if (found == 0) {
     count(COUNTER_MPTCP_MPJoinNoTokenFound);
     return false;
@@ -311,14 +310,14 @@ export function passiveJoin(link: i32): bool {
     count(COUNTER_MPTCP_MPJoinNoTokenFound);
     return false;
   }
-  refusal = connection.version != MPTCP_V0 ? REASON_RESOURCES : 0;
-  if (!mayAcceptSubflow(connection)) {
+  refusal = connection.version != MPTCP_V0 ? RESET_RESOURCES : 0;
+  if (!mayAcceptSubflow(connection) || !joinAllowed(connection)) {
     count(COUNTER_MPTCP_MPJoinRejected);
     return false;
   }
   if (segment.dstPort != connection.localPort) {
     // As Linux: the port of the connection, or one that was announced for the address.
-    refusal = REASON_ADMINISTRATIVE;
+    refusal = <u8>RESET_PROHIBITED;
     if (announcedOf(connection, packet.dstHi, packet.dstLo, segment.dstPort) == 0) {
       count(COUNTER_MPTCP_MismatchPortSynRx);
       return false;
@@ -333,7 +332,7 @@ export function passiveJoin(link: i32): bool {
     count(COUNTER_MPTCP_MPJoinSynBackupRx);
     subflow.flags |= <u8>SUBFLOW_BACKUP_REMOTE;
   }
-  subflow.join = JOIN_WAIT_HMAC;
+  joinAwaits(subflow);
   subflow.remoteId = <u8>options.joinAddressId;
   subflow.localId = <u8>localIdOf(connection, packet.dstHi, packet.dstLo);
   subflow.remoteNonce = options.joinNonce;
@@ -596,7 +595,7 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
   const version = connection.version;
   if (subflow.join == JOIN_WAIT_ACK) {
     if (!present || options.joinLength != 16) {
-      resetDue(subflow, REASON_MPTCP);
+      resetDue(subflow, <u8>RESET_MPTCP);
       return false;
     }
     count(COUNTER_MPTCP_MPJoinSynAckRx);
@@ -611,7 +610,7 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
     // One comparison of 64 bits: how long it takes tells a guess nothing.
     if (loadBe64(digest) != options.joinHmac64) {
       count(COUNTER_MPTCP_MPJoinSynAckHMacFailure);
-      resetDue(subflow, REASON_MPTCP);
+      resetDue(subflow, <u8>RESET_MPTCP);
       return false;
     }
     subflow.thirdAckDue = 1;
@@ -623,13 +622,13 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
     // The announcement may have been withdrawn since the SYN.
     if (announcedOf(connection, subflow.localHi, subflow.localLo, subflow.localPort) == 0) {
       count(COUNTER_MPTCP_MismatchPortAckRx);
-      resetDue(subflow, REASON_ADMINISTRATIVE);
+      resetDue(subflow, <u8>RESET_PROHIBITED);
       return false;
     }
     count(COUNTER_MPTCP_MPJoinPortAckRx);
   }
   if (!present || options.joinLength != 24) {
-    resetDue(subflow, REASON_MPTCP);
+    resetDue(subflow, <u8>RESET_MPTCP);
     return false;
   }
   joinHmac(version, connection.remoteKey, connection.localKey, subflow.remoteNonce, subflow.localNonce, digest);
@@ -639,10 +638,10 @@ function joinDone(connection: Connection, subflow: Subflow): bool {
     differences |= <u32>(load<u8>(digest + i) ^ load<u8>(options.joinHmac + i));
   if (differences != 0) {
     count(COUNTER_MPTCP_MPJoinAckHMacFailure);
-    resetDue(subflow, REASON_MPTCP);
+    resetDue(subflow, <u8>RESET_MPTCP);
     return false;
   }
-  subflow.join = JOIN_DONE;
+  joinProved(subflow);
   // The fourth ACK (RFC 8684 section 3.2) tells the initiator that it may send.
   ackNow(subflow);
   carryData(connection, subflow);

@@ -4,10 +4,11 @@ import { NO_HANDLES, Pool, poolFree, poolOpen, poolTake } from '../memory/pool';
 import { config } from '../state/config';
 import { count } from '../state/counters';
 import { Link } from '../state/link';
+import { isTransient } from '../tcp/options-out';
 import { storeBe16 } from '../wire/bytes';
 import { checksumFold, sumBytes, sumPseudoHeader } from '../wire/checksum';
 import { buildEchoReply } from '../wire/icmp';
-import { writeReset } from '../wire/mptcp';
+import { RST_FLAG_T, writeReset } from '../wire/mptcp';
 import { PROTOCOL_TCP, packet, writeIpHeader } from '../wire/packet';
 import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
 
@@ -66,7 +67,7 @@ export function replyReset(link: Link, reason: u32): void {
     0,
     optionsLength,
   );
-  if (reason != 0) writeReset(tcp + 20, 0, reason);
+  if (reason != 0) writeReset(tcp + 20, isTransient(reason) ? RST_FLAG_T : 0, reason);
   const bytes = 20 + optionsLength;
   const pseudo = sumPseudoHeader(packet.dstHi, packet.dstLo, packet.srcHi, packet.srcLo, PROTOCOL_TCP, bytes, 0);
   storeBe16(tcp + 16, checksumFold(sumBytes(tcp, bytes, pseudo)));

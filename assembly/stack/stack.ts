@@ -20,6 +20,7 @@ import { Timer, wheelNext, wheelOpen, wheelPop } from '../memory/wheel';
 import { blackholesOpen } from '../session/blackhole';
 import { buffersOpen } from '../session/buffer';
 import { expireConnection, expireSubflow } from '../session/expire';
+import { joinsOpen } from '../session/joins';
 import { sendersOpen } from '../session/send';
 import { tokensOpen } from '../session/tokens';
 import { versionsOpen } from '../session/versions';
@@ -89,6 +90,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   cookiesOpen();
   mtuCacheOpen();
   blackholesOpen();
+  joinsOpen();
   fastOpenOpen();
   versionsOpen();
   portsOpen();

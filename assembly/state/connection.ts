@@ -208,7 +208,7 @@ export class Connection {
   infiniteSsn: u32;
   infiniteDsn: u64;
   infiniteSeq: u32;
-  /** Times MP_FAIL was sent; when it is sent again, and when the wait for its answer began, µs. */
+  /** Times MP_FAIL, or MP_FASTCLOSE on an ACK, was sent; when it is sent again; when the wait for an answer began, µs. */
   failTries: u32;
   failAt: i64;
   failSince: i64;

@@ -14,6 +14,7 @@ class Notice {
   type: u32;
   detail: i32;
   subflow: u32;
+  reason: u32;
 }
 
 export const noticePool: Pool = changetype<Pool>(memory.data(64, 8));
@@ -23,7 +24,7 @@ let listenerHead: usize = 0;
 let listenerTail: usize = 0;
 
 export function eventsOpen(): void {
-  poolOpen(noticePool, 16, NO_HANDLES);
+  poolOpen(noticePool, 24, NO_HANDLES);
   head = 0;
   tail = 0;
   listenerHead = 0;
@@ -38,7 +39,7 @@ export function eventRaise(connection: Connection, type: i32): void {
 }
 
 /** Raises an event that carries an id. With no memory left it is dropped: the state it tells of can be asked for. */
-export function eventNotice(connection: Connection, type: i32, detail: i32, subflow: u32): void {
+export function eventNotice(connection: Connection, type: i32, detail: i32, subflow: u32, reason: u32 = 0): void {
   if (connection.orphaned != 0) return;
   const taken = poolTake(noticePool);
   if (taken == 0) return;
@@ -46,6 +47,7 @@ export function eventNotice(connection: Connection, type: i32, detail: i32, subf
   notice.type = <u32>type;
   notice.detail = detail;
   notice.subflow = subflow;
+  notice.reason = reason;
   if (connection.noticeTail != 0) changetype<Notice>(connection.noticeTail).next = taken;
   else connection.noticeHead = taken;
   connection.noticeTail = taken;
@@ -114,13 +116,13 @@ export function eventsTake(ring: usize, max: i32): i32 {
     listenerHead = listener.eventNext;
     if (listenerHead == 0) listenerTail = 0;
     listener.eventQueued = 0;
-    write(ring, written++, EVENT_ACCEPTABLE, listener.handle, 0, 0);
+    write(ring, written++, EVENT_ACCEPTABLE, listener.handle, 0, 0, 0);
   }
   while (written < max && head != 0) {
     const connection = changetype<Connection>(head);
     while (written < max && connection.noticeHead != 0) {
       const notice = changetype<Notice>(connection.noticeHead);
-      write(ring, written++, notice.type, connection.handle, notice.detail, notice.subflow);
+      write(ring, written++, notice.type, connection.handle, notice.detail, notice.subflow, notice.reason);
       connection.noticeHead = notice.next;
       if (notice.next == 0) connection.noticeTail = 0;
       poolFree(noticePool, changetype<usize>(notice));
@@ -130,7 +132,7 @@ export function eventsTake(ring: usize, max: i32): i32 {
       const others = connection.events & ~(1 << EVENT_CLOSED);
       const type = others != 0 ? <i32>ctz<u32>(others) : EVENT_CLOSED;
       connection.events &= ~(1 << type);
-      write(ring, written++, <u32>type, connection.handle, detailOf(connection, type), 0);
+      write(ring, written++, <u32>type, connection.handle, detailOf(connection, type), 0, 0);
     }
     if (connection.events != 0 || connection.noticeHead != 0) break;
     head = connection.eventNext;
@@ -147,12 +149,13 @@ function detailOf(connection: Connection, type: i32): i32 {
   return 0;
 }
 
-function write(ring: usize, index: i32, type: u32, handle: u32, detail: i32, subflow: u32): void {
+function write(ring: usize, index: i32, type: u32, handle: u32, detail: i32, subflow: u32, reason: u32): void {
   const event = changetype<Event>(ring + <usize>index * SIZEOF_EVENT);
   event.type = type;
   event.handle = handle;
   event.detail = detail;
   event.subflow = subflow;
+  event.reason = reason;
 }
 
 function enqueue(connection: Connection): void {

@@ -73,7 +73,7 @@ export class Subflow {
   synPlain: u8;
   reorderingSeen: u8;
   stale: u8;
-  /** MP_FAIL is owed. */
+  /** FAIL_DUE or FASTCLOSE_DUE: MP_FAIL, or MP_FASTCLOSE on an ACK, is owed. */
   failDue: u8;
   /** 1 while the first lost segment is to be sent again whatever the congestion window says. */
   resendDue: u8;
@@ -331,8 +331,8 @@ export class Subflow {
   /** Attempts on this path that failed since it last carried data; of them refused in a row. */
   tries: u8;
   refusals: u8;
-  /** 1 + reason, with 128 for a transient one, that the peer gave with MP_TCPRST; 0 for none. */
-  resetReason: u8;
+  /** Why it was reset: a RESET_ reason with RESET_FLAG_ bits, 0 when it was not or nobody said. */
+  resetReason: u32;
 }
 
 /** Subflow.ackDue. */
@@ -348,6 +348,11 @@ export const JOIN_WAIT_ACK: u8 = 1;
 export const JOIN_WAIT_HMAC: u8 = 2;
 export const JOIN_DONE: u8 = 3;
 
+/** Subflow.failDue. */
+export const FAIL_DUE: u8 = 1;
+export const FASTCLOSE_DUE: u8 = 2;
+
+/** Subflow.rstReason: a RESET_ reason, or one of these. */
 export const RST_PLAIN: u8 = 255;
 export const RST_FASTCLOSE: u8 = 254;
 

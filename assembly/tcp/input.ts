@@ -27,7 +27,7 @@ import { takeSynOptions } from './handshake';
 import { ackNow, readyAdd } from './ready';
 import { duplicateReceived } from './receive';
 import { rttSample } from './rtt';
-import { SIGNAL_CLOSED, SIGNAL_DATA, SIGNAL_ESTABLISHED, SIGNAL_RESET, SIGNAL_VALID } from './signals';
+import { SIGNAL_CLOSED, SIGNAL_DATA, SIGNAL_ESTABLISHED, SIGNAL_OLD, SIGNAL_RESET, SIGNAL_VALID } from './signals';
 import { rtoArm, timersArm } from './timers';
 
 /**
@@ -218,18 +218,25 @@ function tooOld(subflow: Subflow): bool {
 
 /**
  * Uses the acknowledgment of a segment whose data is old, which can still end a handshake or free data when segments
- * cross. It must lie within one window behind what was received: who guesses gains little by it.
+ * cross. It must lie no further behind what was received than the peer may have had in flight a moment ago: who guesses
+ * gains little by it.
  */
 function acknowledgeOld(subflow: Subflow): u32 {
   const ack = segment.ack;
   const behind = subflow.rcvNxt - segment.seq;
-  if (behind > receiveBound(subflow) || <u64>behind > subflow.rcvOffset + 1) return 0;
+  if (behind > recentFlight(subflow) || <u64>behind > subflow.rcvOffset + 1) return 0;
   if (subflow.state == TCP_SYN_RECEIVED || subflow.state == TCP_CLOSED) return 0;
   if (seqLt(ack, subflow.sndUna) || seqLt(subflow.sndNxt, ack)) return 0;
   subflow.lastReceivedAt = now();
-  let signals = SIGNAL_VALID | tcpAcknowledge(subflow);
+  let signals = SIGNAL_VALID | SIGNAL_OLD | tcpAcknowledge(subflow);
   if (acknowledgedFin()) signals |= finAcknowledged(subflow);
   return signals;
+}
+
+/** Bytes: twice what the application reads in a round trip at its fastest, or an initial window, and no more than a window. */
+function recentFlight(subflow: Subflow): u32 {
+  const read = subflow.owner != 0 ? ownerOf(subflow).rcvSpace : 0;
+  return min<u32>(receiveBound(subflow), max<u32>(2 * min<u32>(read, 1 << 30), 131072));
 }
 
 /** RFC 7323 section 4.3: remember the timestamp of a segment that covers what was acknowledged last. */

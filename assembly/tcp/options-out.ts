@@ -11,6 +11,9 @@ import {
   COUNTER_MPTCP_MPPrioTx,
   COUNTER_MPTCP_MPRstTx,
   COUNTER_MPTCP_RmAddrTx,
+  RESET_OUTSTANDING,
+  RESET_PERFORMANCE,
+  RESET_RESOURCES,
   SUBFLOW_BACKUP_LOCAL,
   SUBFLOW_INITIAL,
   TCP_SYN_RECEIVED,
@@ -22,7 +25,7 @@ import { Connection, SIGNAL_DUE_ANNOUNCE, SIGNAL_DUE_ECHO, SIGNAL_DUE_REMOVE } f
 import { count } from '../state/counters';
 import { DataMap } from '../state/datamap';
 import { LocalAddress, RemoteAddress } from '../state/path';
-import { RST_FASTCLOSE, RST_PLAIN, Subflow, subflowRanges } from '../state/subflow';
+import { FAIL_DUE, FASTCLOSE_DUE, RST_FASTCLOSE, RST_PLAIN, Subflow, subflowRanges } from '../state/subflow';
 import { loadBe64, storeBe32 } from '../wire/bytes';
 import { checksumFold, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
 import { addAddressHmac, joinHmac } from '../wire/keys';
@@ -37,6 +40,7 @@ import {
   DSS_m,
   dssLength,
   MPTCP_V0,
+  RST_FLAG_T,
   writeAddAddr,
   writeAddAddrV0,
   writeCapableAck,
@@ -187,17 +191,27 @@ function infiniteOption(p: usize, connection: Connection, seq: u32): u32 {
   );
 }
 
-/** A segment without bytes: one address signal, or DATA_ACK, DATA_FIN and SACK blocks as they fit. */
-export function ackOptions(p: usize, subflow: Subflow, connection: Connection | null): u32 {
+/**
+ * A segment without bytes: MP_FASTCLOSE alone, or one address signal if it may have one, or MP_FAIL, DATA_ACK, DATA_FIN and
+ * SACK blocks as they fit. Beside timestamps there is room for MP_FAIL and a DATA_ACK, or a DATA_ACK and two SACK blocks, or
+ * a DATA_FIN.
+ */
+export function ackOptions(p: usize, subflow: Subflow, connection: Connection | null, signals: bool): u32 {
   let at: u32 = 0;
   // Before the third ACK with its keys or HMAC there is nothing to tell of the data sequence.
   if (subflow.state == TCP_SYN_RECEIVED) connection = null;
-  if (connection !== null && connection.multipath != 0) {
+  if (signals && connection !== null && connection.multipath != 0 && subflow.failDue == 0) {
     const signal = connection.signals != 0 ? signalOptions(p, subflow, connection) : 0;
     if (signal != 0) return signal;
   }
   if (subflow.timestamps != 0) at += timestamps(p, subflow);
-  if (subflow.failDue != 0 && subflow.rstDue == 0) {
+  if (subflow.failDue == FASTCLOSE_DUE && connection !== null) {
+    // It is alone in its segment.
+    subflow.failDue = 0;
+    count(COUNTER_MPTCP_MPFastcloseTx);
+    return at + writeFastclose(p + at, connection.remoteKey);
+  }
+  if (subflow.failDue == FAIL_DUE && subflow.rstDue == 0) {
     subflow.failDue = 0;
     count(COUNTER_MPTCP_MPFailTx);
     at += writeFail(p + at, subflow.failDsn);
@@ -251,13 +265,18 @@ export function resetOptions(p: usize, subflow: Subflow, connection: Connection 
     return at + writeReset(p + at, 0, 0);
   }
   let at: u32 = 0;
-  if (subflow.failDue != 0) {
+  if (subflow.failDue == FAIL_DUE) {
     count(COUNTER_MPTCP_MPFailTx);
     at += writeFail(p, subflow.failDsn);
   }
   if (connection.version == MPTCP_V0) return at;
   count(COUNTER_MPTCP_MPRstTx);
-  return at + writeReset(p + at, 0, subflow.rstReason);
+  return at + writeReset(p + at, isTransient(subflow.rstReason) ? RST_FLAG_T : 0, subflow.rstReason);
+}
+
+/** RFC 8684 section 3.6, flag T: the peer may try again later. */
+export function isTransient(reason: u32): bool {
+  return reason == RESET_RESOURCES || reason == RESET_OUTSTANDING || reason == RESET_PERFORMANCE;
 }
 
 /**

@@ -2,6 +2,8 @@ import {
   COUNTER_RETRANSMITS,
   COUNTER_RST_OUT,
   LINK_SEGMENTATION,
+  RESET_FLAG_OWN,
+  RESET_FLAG_TRANSIENT,
   TCP_CLOSE_WAIT,
   TCP_CLOSED,
   TCP_ESTABLISHED,
@@ -28,6 +30,7 @@ import {
   ownerOf,
   PROBE_NEW,
   PROBE_NONE,
+  RST_FASTCLOSE,
   Subflow,
   subflowRanges,
   wholeSegments,
@@ -38,7 +41,7 @@ import { finTransmitted } from './close';
 import { ECT_0, ecnDataFlags, ecnFlags, ecnSynFlags } from './ecn';
 import { fastOpenData } from './fast-open';
 import { synSent } from './handshake';
-import { ackOptions, dataOptions, resetOptions, synOptions, thirdAckOptions } from './options-out';
+import { ackOptions, dataOptions, isTransient, resetOptions, synOptions, thirdAckOptions } from './options-out';
 import { paceLimit, paceSent } from './pacing';
 import { finishPacket, tcpHeaderAt } from './packet-out';
 import { pathMtuProbeSent, pathMtuProbes } from './path-mtu';
@@ -95,7 +98,7 @@ export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
     case OUT_PROBE:
       subflow.probeDue = 0;
       // RFC 9293 section 3.8.4: an old sequence number makes the peer answer with its window.
-      emitBare(subflow, connection, descriptor, subflow.sndUna - 1, TCP_FLAG_ACK);
+      emitBare(subflow, connection, descriptor, subflow.sndUna - 1, TCP_FLAG_ACK, false);
       break;
     case OUT_ACK:
       sendAck(subflow, connection, descriptor);
@@ -264,7 +267,7 @@ function emitAgain(subflow: Subflow, connection: Connection, descriptor: usize, 
   subflow.retransmits++;
   count(COUNTER_RETRANSMITS);
   if ((sent.flags & SEGMENT_FIN) != 0 && sent.length == 1) {
-    emitBare(subflow, connection, descriptor, sent.seq, TCP_FLAG_ACK | TCP_FLAG_FIN);
+    emitBare(subflow, connection, descriptor, sent.seq, TCP_FLAG_ACK | TCP_FLAG_FIN, false);
   } else {
     emitData(subflow, connection, descriptor, changetype<DataMap>(sent.map), sent.seq, sent.length, true);
     subflow.bytesSent += sent.length;
@@ -314,7 +317,7 @@ function emitData(
 
 function sendFin(subflow: Subflow, connection: Connection | null, descriptor: usize): bool {
   if (sentAppend(subflow, subflow.sndNxt, 1, 0, SEGMENT_FIN) == 0) return false;
-  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK | TCP_FLAG_FIN);
+  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK | TCP_FLAG_FIN, false);
   subflow.sndNxt++;
   subflow.seqEnd = subflow.sndNxt;
   finTransmitted(subflow);
@@ -339,17 +342,31 @@ function sendAck(subflow: Subflow, connection: Connection | null, descriptor: us
     connection.multipath != 0 &&
     (connection.signals != 0 || (subflow.prioDue != 0 && connection.dataFinDue != 0));
   if (subflow.state == TCP_SYN_RECEIVED) again = false;
-  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK);
+  // Nor one with MP_FAIL or DATA_FIN room for SACK blocks.
+  const finDue = connection !== null && connection.multipath != 0 && connection.dataFinDue != 0;
+  if ((finDue || subflow.failDue != 0) && subflowRanges(subflow).count != 0) again = true;
+  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK, true);
+  // Nor had one with MP_FAIL room for a DATA_FIN.
+  if (connection !== null && connection.multipath != 0 && connection.dataFinDue != 0) again = true;
   if (again) subflow.ackDue = ACK_NOW;
 }
 
 /** A segment without bytes: an ACK, a probe, a FIN. */
-function emitBare(subflow: Subflow, connection: Connection | null, descriptor: usize, seq: u32, flags: u32): void {
+function emitBare(
+  subflow: Subflow,
+  connection: Connection | null,
+  descriptor: usize,
+  seq: u32,
+  flags: u32,
+  signals: bool,
+): void {
   const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
-  const bytes = ackOptions(header + 20, subflow, connection);
+  const bytes = ackOptions(header + 20, subflow, connection, signals);
   writeHeader(subflow, connection, header, seq, flags, bytes);
   finish(subflow, descriptor, bytes, 0, 0, 0, 0, 0);
-  acknowledged(subflow, true);
+  let all = signals || connection === null;
+  if (!all && connection !== null) all = connection.multipath == 0 || connection.signals == 0;
+  acknowledged(subflow, all);
 }
 
 function sendSyn(subflow: Subflow, connection: Connection, descriptor: usize): void {
@@ -396,6 +413,9 @@ function sendReset(subflow: Subflow, connection: Connection | null, descriptor: 
   finish(subflow, descriptor, bytes, 0, 0, 0, 0, 0);
   subflow.rstDue = 0;
   subflow.state = <u8>TCP_CLOSED;
+  if (bytes != 0 && subflow.rstReason < RST_FASTCLOSE)
+    subflow.resetReason =
+      <u32>RESET_FLAG_OWN | (isTransient(subflow.rstReason) ? RESET_FLAG_TRANSIENT : 0) | subflow.rstReason;
   count(COUNTER_RST_OUT);
 }
 

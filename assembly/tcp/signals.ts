@@ -24,6 +24,8 @@ export const SIGNAL_VALID: u32 = 512;
 export const SIGNAL_TIME_WAIT: u32 = 1024;
 /** A SYN goes out again. */
 export const SIGNAL_SYN_TIMEOUT: u32 = 2048;
+/** The segment's data is old: only its acknowledgments count. */
+export const SIGNAL_OLD: u32 = 131072;
 /** An ICMP error was about nothing in flight. */
 export const SIGNAL_STRAY: u32 = 65536;
 /** A tail loss probe repaired a loss (RFC 8985 section 7.4.2). */

@@ -1,5 +1,7 @@
+import { COUNTER_MPTCP_RcvWndShared } from '../abi';
 import { dsnLt } from '../memory/sequence';
 import { Connection } from '../state/connection';
+import { count } from '../state/counters';
 import { Subflow } from '../state/subflow';
 
 /** The receive window, one for all subflows of a connection (RFC 8684 section 3.3.5). */
@@ -13,6 +15,9 @@ export function windowEdge(connection: Connection): u64 {
 /** Opens the window as far as there is room and returns the header field for a segment of this subflow. */
 export function windowField(subflow: Subflow, connection: Connection): u32 {
   let edge = windowEdge(connection);
+  // There is no room for what was promised, by another subflow perhaps: the promise holds.
+  if (edge != connection.rcvRead + connection.receiveBuffer && connection.subflowCount > 1)
+    count(COUNTER_MPTCP_RcvWndShared);
   // RFC 9293 section 3.8.6.2.2: no small steps.
   if (edge - connection.rcvWindowEnd < <u64>min<u32>(connection.receiveBuffer >> 1, subflow.mss))
     edge = connection.rcvWindowEnd;

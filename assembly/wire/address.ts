@@ -26,6 +26,16 @@ export function isImpossibleSourceV4(address: u32): bool {
   return address >> 24 == 0 || address >> 28 == 0xe || address == 0xffffffff;
 }
 
+/** True for 127/8 and ::1. */
+export function isLoopback(hi: u64, lo: u64): bool {
+  return isV4(hi, lo) ? <u32>lo >> 24 == 127 : hi == 0 && lo == 1;
+}
+
+/** True for an address that one host can have: not unspecified, multicast or broadcast. */
+export function isUnicast(hi: u64, lo: u64): bool {
+  return isV4(hi, lo) ? !isImpossibleSourceV4(<u32>lo) : !isImpossibleSourceV6(hi, lo);
+}
+
 /**
  * True when no packet on the wire may come from this IPv6 address: unspecified, multicast (RFC 4291 sections 2.5.2
  * and 2.7) or v4-mapped, which would pass for an IPv4 address here.

@@ -56,6 +56,9 @@ const NOP_NOP: u32 = 0x0101;
 export const MPTCP_V0: u32 = 0;
 export const MPTCP_V1: u32 = 1;
 
+/** Flag T of MP_TCPRST: the error is transient (RFC 8684 section 3.6). */
+export const RST_FLAG_T: u32 = 1;
+
 /** Bytes of the HMAC in the MP_JOIN of an ACK (RFC 8684 section 3.2): the leftmost 160 bits. */
 export const JOIN_ACK_HMAC_BYTES: u32 = 20;
 

@@ -17,7 +17,6 @@ import {
   EVENT_SUBFLOW_ESTABLISHED,
   EVENT_SUBFLOW_PRIORITY,
   EVENT_WRITABLE,
-  FALLBACK_NAMES,
   SUBFLOW_BACKUP_LOCAL,
   SUBFLOW_BACKUP_REMOTE,
 } from '../abi.js';
@@ -25,6 +24,7 @@ import { addressOrAny, parseAddress, requireAddress } from '../address.js';
 import { type Config, decodeSetting, encodeSetting } from '../config.js';
 import { MptcpError } from '../error.js';
 import { type ConnectionInfo, connectionInfo, type Ends, type SubflowInfo, subflowInfos } from '../info.js';
+import { FALLBACK_WORDS, fallbackName, subflowReset } from '../reasons.js';
 import type { EventSink, StackBase } from '../stack.js';
 import {
   type ConnectArguments,
@@ -83,10 +83,11 @@ interface PendingWrite {
 /**
  * A TCP or Multipath TCP connection with the names and habits of `net.Socket`.
  *
- * Events beside those of `net.Socket`: `subflow` (SubflowInfo), `subflowClosed` (id, error or undefined),
- * `subflowPriority` (id, { backupLocal, backupRemote }), `fallback` (reason), `addressAnnounced` (address id,
- * PathAddress or undefined when it is gone already), `addressRemoved` (address id), `drained` when the peer acknowledged
- * all that was written. docs/sockets.md has all that can be done with the paths of a connection.
+ * Events beside those of `net.Socket`: `subflow` (SubflowInfo), `subflowClosed` (id, error or undefined, SubflowReset or
+ * undefined), `subflowPriority` (id, { backupLocal, backupRemote }), `fallback` (reason, the same in words),
+ * `addressAnnounced` (address id, PathAddress or undefined when it is gone already), `addressRemoved` (address id),
+ * `drained` when the peer acknowledged all that was written. docs/sockets.md has all that can be done with the paths of a
+ * connection.
  */
 export class Socket extends PathSocket implements EventSink {
   readonly stack: StackBase;
@@ -355,7 +356,7 @@ export class Socket extends PathSocket implements EventSink {
   }
 
   /** Called by the stack. */
-  coreEvent(type: number, detail: number, subflow: number): void {
+  coreEvent(type: number, detail: number, subflow: number, reason: number): void {
     switch (type) {
       case EVENT_CONNECTED:
         this.#onConnected();
@@ -376,7 +377,12 @@ export class Socket extends PathSocket implements EventSink {
         );
         break;
       case EVENT_SUBFLOW_CLOSED:
-        this.emit('subflowClosed', subflow, detail < 0 ? MptcpError.fromResult(detail, 'subflow') : undefined);
+        this.emit(
+          'subflowClosed',
+          subflow,
+          detail < 0 ? MptcpError.fromResult(detail, 'subflow') : undefined,
+          subflowReset(reason),
+        );
         break;
       case EVENT_SUBFLOW_PRIORITY:
         this.emit('subflowPriority', subflow, {
@@ -385,7 +391,7 @@ export class Socket extends PathSocket implements EventSink {
         });
         break;
       case EVENT_FALLBACK:
-        this.emit('fallback', FALLBACK_NAMES[detail]);
+        this.emit('fallback', fallbackName(detail), FALLBACK_WORDS[fallbackName(detail)]);
         break;
       case EVENT_ADDRESS_ANNOUNCED:
         this.emit(

@@ -30,7 +30,7 @@ const BASE = ['abi', 'base', 'link interface'];
 /** The layers of `host/`; the first whose pattern fits a file is its layer. */
 const HOST_LAYERS: readonly Layer[] = [
   { name: 'abi', files: /^host\/abi\.ts$/, mayImport: [] },
-  { name: 'base', files: /^host\/(address|clock|config|error|module)\.ts$/, mayImport: ['abi', 'base'] },
+  { name: 'base', files: /^host\/(address|clock|config|error|module|reasons)\.ts$/, mayImport: ['abi', 'base'] },
   { name: 'link interface', files: /^host\/link\/link\.ts$/, mayImport: [] },
   { name: 'core', files: /^host\/(core|info)\.ts$/, mayImport: [...BASE, 'core'] },
   { name: 'stack', files: /^host\/stack\.ts$/, mayImport: [...BASE, 'core'] },
