@@ -1,7 +1,7 @@
 import { CONGESTION_LIA } from '../abi';
 import { Connection } from '../state/connection';
 import { Subflow } from '../state/subflow';
-import { grow, isCoupled, windowOf } from './coupling';
+import { isCoupled, windowOf } from './coupling';
 
 /**
  * Linked Increases (RFC 6356): for each ACK the window grows by
@@ -31,5 +31,8 @@ export function liaAvoid(connection: Connection, subflow: Subflow, acked: u32): 
     const coupled = (alpha * bytes) / total;
     if (coupled < growth) growth = coupled;
   }
-  grow(subflow, growth);
+  // As grow() does, and it never shrinks: this runs for every ACK.
+  const scaled = (subflow.cwndAcked & 255) + <u32>min<f64>(growth * 256, 1e9);
+  subflow.cwnd += scaled >> 8;
+  subflow.cwndAcked = scaled & 255;
 }

@@ -2,7 +2,7 @@
  * Bench-only entry: inner functions of the core, each in a loop, so that one call from outside measures many. No part of
  * the shipped module. Every loop returns something of what it computed, so that none of it can be left out.
  */
-import { LINK_CHECKSUM, LINK_VNET_HEADER, TCP_ESTABLISHED } from '../abi';
+import { CONGESTION_LIA, LINK_CHECKSUM, LINK_VNET_HEADER, TCP_ESTABLISHED } from '../abi';
 import { liaAvoid } from '../congestion/lia';
 import { poolFree, poolTake } from '../memory/pool';
 import { RangeSet, rangeAdd, rangeClear } from '../memory/ranges';
@@ -213,6 +213,7 @@ function addSubflow(): usize {
   subflow.cwnd = 100 * SEGMENT;
   subflow.ssthresh = 50 * SEGMENT;
   subflow.srtt = 10_000 + subflow.id * 1000;
+  subflow.congestion = <u8>CONGESTION_LIA;
   subflow.sndWindow = 1 << 20;
   subflow.sndUna = 1000;
   subflow.sndNxt = 1000;
