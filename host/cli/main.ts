@@ -71,6 +71,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+// Whoever reads our output has had enough, as in `mptcp monitor | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

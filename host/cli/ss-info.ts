@@ -26,7 +26,7 @@ export function tcpInfo(connection: ConnectionView | undefined, subflow: Subflow
     add(subflow.ecn, 'ecn');
     add(subflow.synData, 'fastopen');
   }
-  add(connection !== undefined, connection?.congestion ?? '');
+  add(connection !== undefined, subflow.congestion);
   add(subflow.windowScaling, `wscale:${subflow.sndShift},${subflow.rcvShift}`);
   add(subflow.rto, `rto:${ms(subflow.rto)}`);
   add(subflow.backoff, `backoff:${subflow.backoff}`);

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import {
@@ -93,6 +94,8 @@ export class ControlServer extends EventEmitter {
     const closed = once(this.#server, 'close');
     this.#server.close();
     await closed;
+    // What `mptcp nstat` keeps beside it.
+    rmSync(`${this.path}.nstat`, { force: true });
     this.emit('close');
   }
 

@@ -14,8 +14,8 @@ import { connectionOf, connections, handleOfToken, listeners, PAGE, readSk, time
 type Request = (params: JsonObject) => unknown;
 
 const SETTINGS = Object.values(CONFIG_NAMES);
-/** What only makes sense before the first connection, or would take a stack out of its group. */
-const FIXED: readonly ConfigName[] = ['shards', 'shard'];
+/** What would take a stack out of its group, or the events from whoever listens to them. */
+const FIXED: readonly ConfigName[] = ['shards', 'shard', 'monitor'];
 
 /** The requests of one stack: that of a host, or one of several workers. */
 export class StackTarget implements ControlTarget {
@@ -256,8 +256,6 @@ export class StackTarget implements ControlTarget {
     for (const name of names ?? (handle === 0 ? SETTINGS : CONNECTION_SETTINGS)) {
       const { key, name: known } = settingKey(name, handle);
       const value = this.#stack.core.get(handle, key);
-      // Without names, a setting with a single choice is passed over: there is nothing to set.
-      if (value === ERR_INVALID && names === undefined) continue;
       if (value < 0 && !negative(known, value)) throw this.#refused(value, `get ${name}`, connection);
       values[name] = decodeSetting(known, value);
     }

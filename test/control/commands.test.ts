@@ -1,6 +1,6 @@
 /** The commands that ask a running host, each against simulated hosts in this process. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -291,6 +291,16 @@ describe('mptcp nstat', () => {
     expect(await run('-n')).toEqual({ code: 0, out: '', error: '' });
     expect((await run('-s')).out).toBe('#kernel\n');
     expect((await run('-r', 'TcpActiveOpens')).out).toMatch(/TcpActiveOpens +2 /);
+    // A history that was spoilt is told; it goes with the host.
+    const history = `${at.client}.nstat`;
+    writeFileSync(history, '{');
+    expect(await run('-s')).toMatchObject({
+      code: 1,
+      error: /history .* cannot be read: .*-a ignores it, -r resets it/,
+    });
+    expect(await run('-r', '-n')).toMatchObject({ code: 0 });
+    pair.network.close();
+    await expect.poll(() => existsSync(history)).toBe(false);
   });
 
   it('leaves out no counter of the stack', async () => {
@@ -376,6 +386,7 @@ describe('mptcp set and get', () => {
     ['set', ['listenVersions', '0,2'], 1, /listenVersions is \[0,2\] and must be \[0\], \[1\] or \[0, 1\]/],
     ['set', ['retries', '0'], 1, /^set retries to 0 EINVAL: the value is out of its range, see docs\/abi\.md/],
     ['set', ['retries', 'many'], 1, /retries/],
+    ['set', ['monitor', 'false'], 1, /^monitor cannot be changed while the host runs$/],
     ['set', ['shard', '1'], 1, /^shard cannot be changed while the host runs$/],
     ['set', ['sack'], 2, /give one NAME and one VALUE/],
     ['set', ['congestion', 'reno', '-c', 'ffffffff'], 1, /^no connection has the token ffffffff; `mptcp ss -M -i`/],

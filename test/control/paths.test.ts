@@ -1,8 +1,10 @@
 /** The commands that steer the paths of connections, and the monitor, against simulated hosts in this process. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endpoint } from '../../host/cli/endpoint.js';
 import { monitorLine } from '../../host/cli/monitor.js';
@@ -251,5 +253,32 @@ describe('mptcp monitor', () => {
         `[          CLOSED] token=${peer}`,
       ]),
     );
+  });
+
+  it('ends without a word when nobody reads any more', async () => {
+    const { at, connect } = await open();
+    const main = fileURLToPath(new URL('../../build/host/cli/main.js', import.meta.url));
+    const child = spawn(process.execPath, [main, '-j', 'monitor', '--control', at.client], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    closing.push(() => child.kill('SIGKILL'));
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
+    const exited = once(child, 'exit');
+    // Events come again and again until it has begun to listen; what it read first is enough.
+    const told = once(child.stdout, 'data');
+    let first: unknown;
+    void told.then(([bytes]) => {
+      first = JSON.parse(String(bytes).split('\n')[0] ?? '');
+      child.stdout.destroy();
+    });
+    for (let round = 0; round < 200 && child.exitCode === null; round++) {
+      (await connect()).destroy();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect((await exited)[0]).toBe(0);
+    expect([first, errors]).toEqual([expect.objectContaining({ event: expect.any(String) }), '']);
   });
 });
