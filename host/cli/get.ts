@@ -19,11 +19,11 @@ export const get: Command = {
   name: 'get',
   summary: 'fetch a URL over TUN devices from a server in the kernel; or read settings of a running host',
   usage: `mptcp get URL --tun NAME=ADDR/PREFIX ... [options]
-mptcp get [ NAME ... ] [ --connection TOKEN ] [ --control PATH ] [ -j ]
+mptcp get [ NAME ... ] [ --connection TOKEN [ --subflow NR ] ] [ --control PATH ] [ -j ]
 
 Fetches URL (http, an IP address as its host) and prints its SHA-256 and what every subflow carried.
 The first --tun carries the first subflow, the others join.
-Without a URL: prints settings of a running host, or of one connection, by name; all of them when none is named.
+Without a URL: prints settings of a running host, a connection or a subflow by name; all of them when none is named.
 
 ${TUN_USAGE}
   --output FILE      write the body to FILE

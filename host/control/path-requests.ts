@@ -6,6 +6,7 @@ import { pathAddresses } from '../info.js';
 import type { StackBase } from '../stack.js';
 import { readParams } from './params.js';
 import { ControlError, type JsonObject } from './protocol.js';
+import { givenOption, SUBFLOW_OPTIONS, shownOption, subflowOption } from './subflow-options.js';
 
 /** Gives a connection's handle by its token or sk. */
 type Find = (connection: string) => number;
@@ -86,6 +87,37 @@ export function pathRequests(stack: StackBase, find: Find): Readonly<Record<stri
       const value = backup ? 1n : 0n;
       const result = stack.core.subflowSet(find(connection), subflow, SUBFLOW_OPTION_BACKUP, value);
       if (result < 0) throw refused('subflow.priority', connection, result, `subflow ${subflow}`);
+      return {};
+    },
+    'subflow.get': (params) => {
+      const { connection, subflow, names } = readParams('subflow.get', params, {
+        connection: 'text!',
+        subflow: 'number!',
+        names: 'texts',
+      });
+      const handle = find(connection);
+      const values: Record<string, unknown> = {};
+      for (const name of names ?? SUBFLOW_OPTIONS) {
+        const { key, option } = subflowOption(name);
+        const value = stack.core.subflowGet(handle, subflow, key);
+        if (value < 0) throw refused('subflow.get', connection, value, `subflow ${subflow}`);
+        values[name] = shownOption(option, value);
+      }
+      return values;
+    },
+    'subflow.set': (params) => {
+      const { connection, subflow, name, value } = readParams('subflow.set', params, {
+        connection: 'text!',
+        subflow: 'number!',
+        name: 'text!',
+        value: 'value!',
+      });
+      const { key, option } = subflowOption(name);
+      const result = stack.core.subflowSet(find(connection), subflow, key, givenOption(option, value));
+      if (result === ERR_INVALID) {
+        throw new ControlError('EINVAL', `${name} cannot be ${value}: it is out of its range, see docs/abi.md`);
+      }
+      if (result < 0) throw refused('subflow.set', connection, result, `subflow ${subflow}`);
       return {};
     },
     announce: (params) => {

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endpoint } from '../../host/cli/endpoint.js';
+import { get } from '../../host/cli/get.js';
 import { monitorLine } from '../../host/cli/monitor.js';
+import { set } from '../../host/cli/settings.js';
 import { ss } from '../../host/cli/ss.js';
 import { announce, subflow, withdraw } from '../../host/cli/subflow.js';
 import { ControlClient } from '../../host/control/client.js';
@@ -116,6 +118,51 @@ describe('mptcp subflow', () => {
     const ran = await runCommand(subflow, ...typed, '--control', at.client);
     expect(ran).toEqual({ code, out: '', error: expect.stringMatching(message) });
     expect(socket.subflows()).toHaveLength(1);
+  });
+});
+
+describe('mptcp set and get with --subflow', () => {
+  it('read and change options of one subflow', async () => {
+    const { at, connect } = await open();
+    const socket = await connect();
+    const whose = ['--control', at.client, '-c', tokenOf(socket), '--subflow', '1'];
+    const all = await runCommand(get, ...whose);
+    expect(all.out).toMatch(/^backup false\nhopLimit 0\ntrafficClass 0\ncwndClamp 0\nreopen true\ncongestion lia\n/);
+    for (const [name, typed, shown] of [
+      ['hopLimit', '9', '9'],
+      ['backup', '1', 'true'],
+      ['cwndClamp', '64K', '65536'],
+      ['congestion', 'reno', 'reno'],
+      ['reopen', 'false', 'false'],
+    ]) {
+      expect([name, await runCommand(set, `${name}`, `${typed}`, ...whose)]).toEqual([
+        name,
+        { code: 0, out: '', error: '' },
+      ]);
+      expect((await runCommand(get, `${name}`, ...whose)).out).toBe(`${name} ${shown}\n`);
+    }
+    expect(socket.getSubflowOption(1, 'hopLimit')).toBe(9);
+    expect(socket.info()?.congestion).toBe('lia');
+    expect((await runCommand(ss, '-tni', '-H', '--control', at.client)).out).toContain(' reno ');
+    expect(await runCommand(set, 'congestion', 'connection', ...whose)).toMatchObject({ code: 0 });
+    expect(socket.subflows()[0]?.congestion).toBe('lia');
+  });
+
+  it.each([
+    [['hopLimit', '256'], 1, /^hopLimit cannot be 256: it is out of its range/],
+    [['hopLimit', 'far'], 1, /^hopLimit cannot be far; it is a whole number$/],
+    [['backup', '2'], 1, /^backup cannot be 2; choose true or false$/],
+    [['congestion', 'none'], 1, /^congestion cannot be none; choose connection, or one of reno, lia/],
+    [['nosuch', '1'], 1, /^a subflow has no option "nosuch"; it has backup, hopLimit/],
+  ])('say what is wrong with %j', async (args, code, message) => {
+    const { at, connect } = await open();
+    const socket = await connect();
+    const whose = ['--control', at.client, '-c', tokenOf(socket), '--subflow', '1'];
+    expect(await runCommand(set, ...args, ...whose)).toEqual({ code, out: '', error: expect.stringMatching(message) });
+    const other = ['--control', at.client, '-c', tokenOf(socket), '--subflow', '7'];
+    expect(await runCommand(get, ...other)).toMatchObject({ code: 1, error: /has no subflow 7/ });
+    expect(await runCommand(get, '--subflow', '1')).toMatchObject({ code: 2, error: /of which --connection\?/ });
+    expect(await runCommand(get, '-c', '1', '--subflow', 'x')).toMatchObject({ code: 2, error: /is no id/ });
   });
 });
 
