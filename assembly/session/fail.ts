@@ -14,7 +14,7 @@ import {
 import { dsnLt, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { config } from '../state/config';
-import { Connection } from '../state/connection';
+import { Connection, FAIL_ANSWERED, FAIL_SENT } from '../state/connection';
 import { count } from '../state/counters';
 import { ReceiveMap } from '../state/datamap';
 import { FAIL_DUE, RST_PLAIN, Subflow } from '../state/subflow';
@@ -49,7 +49,7 @@ export function checksumFailed(connection: Connection, subflow: Subflow, map: Re
   // Without mappings there can be no second subflow.
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
     if (at != changetype<usize>(subflow)) resetDue(changetype<Subflow>(at), RST_PLAIN);
-  connection.failWait = 1;
+  connection.failWait = FAIL_SENT;
   connection.failSince = now();
   connection.failTries = 0;
   failSend(connection, subflow);
@@ -98,7 +98,7 @@ export function mappingInLine(connection: Connection, subflow: Subflow, dsn: u64
 export function failReceived(connection: Connection, subflow: Subflow): void {
   count(COUNTER_MPTCP_MPFailRx);
   if (connection.failWait != 0) {
-    fallBackLate(connection, subflow, FALLBACK_CHECKSUM);
+    failAnswered(connection, subflow);
     return;
   }
   // Who does not know the data sequence guesses in vain.
@@ -109,6 +109,25 @@ export function failReceived(connection: Connection, subflow: Subflow): void {
   }
   answerFail(connection, subflow);
   fallBackLate(connection, subflow, FALLBACK_PEER_MP_FAIL);
+}
+
+/**
+ * The peer agreed: what waited counts, and nothing is verified any more. The peer begins with its infinite mapping, and
+ * this side follows: Linux stops sending when the other side is first.
+ */
+function failAnswered(connection: Connection, subflow: Subflow): void {
+  if (connection.failWait == FAIL_ANSWERED) return;
+  const held = connection.rcvNxt - connection.rcvPlainBase;
+  connection.failWait = FAIL_ANSWERED;
+  connection.failAt = 0;
+  adoptReceived(connection, subflow, held);
+  ackNow(subflow);
+}
+
+/** The peer's FIN came without a DATA_FIN before it: it went over, and had nothing left to send. */
+export function failEnded(connection: Connection, subflow: Subflow): void {
+  if (connection.failWait != FAIL_ANSWERED || connection.rcvFinState != 0 || subflow.finSent != 0) return;
+  fallBackLate(connection, subflow, FALLBACK_CHECKSUM);
 }
 
 /** "The receiver of an MP_FAIL MUST also respond with an MP_FAIL in the reverse direction." */
@@ -140,7 +159,7 @@ export function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u
       return false;
     }
     const waited = connection.failWait != 0;
-    if (waited && base != connection.rcvPlainBase) {
+    if (connection.failWait == FAIL_SENT && base != connection.rcvPlainBase) {
       // What waits lies in another place.
       giveUp(subflow);
       return false;

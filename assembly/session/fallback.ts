@@ -10,7 +10,7 @@ import {
   TCP_SYN_SENT,
 } from '../abi';
 import { dsnLe } from '../memory/sequence';
-import { Connection, rcvRanges } from '../state/connection';
+import { Connection, FAIL_SENT, rcvRanges } from '../state/connection';
 import { count, countBy } from '../state/counters';
 import { DataMap, mapFree, ReceiveMap } from '../state/datamap';
 import { eventRaise } from '../state/events';
@@ -123,7 +123,7 @@ export function fallBackLate(connection: Connection, subflow: Subflow, reason: i
   }
   connection.reinjectTail = 0;
   // What waited for the answer to MP_FAIL begins where the stream stands.
-  const held = connection.failWait != 0 ? connection.rcvNxt - connection.rcvPlainBase : subflow.rcvOffset;
+  const held = connection.failWait == FAIL_SENT ? connection.rcvNxt - connection.rcvPlainBase : subflow.rcvOffset;
   connection.failWait = 0;
   connection.failAt = 0;
   const closed = connection.finState == 3;

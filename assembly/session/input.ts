@@ -24,7 +24,7 @@ import { congestionAcked, congestionEcn } from '../congestion/control';
 import { dsnExtend, seqLt } from '../memory/sequence';
 import { backupAsked } from '../paths/priority';
 import { addressAnnounced, addressesRemoved } from '../paths/remote';
-import { Connection, readableBytes } from '../state/connection';
+import { Connection, FAIL_SENT, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
 import { JOIN_DONE, JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow } from '../state/subflow';
 import { acknowledged, acknowledgedFin, delivered } from '../tcp/ack';
@@ -312,7 +312,7 @@ function takeMapping(
     resetDue(subflow, <u8>RESET_MPTCP);
     return false;
   }
-  if (connection.failWait != 0 && !mappingInLine(connection, subflow, dsn, ssn)) return false;
+  if (connection.failWait == FAIL_SENT && !mappingInLine(connection, subflow, dsn, ssn)) return false;
   if (mappingReceived(subflow, dsn, subflow.irs + ssn, length, checksum, fin, checked)) return true;
   count(COUNTER_MPTCP_DSSNotMatching);
   resetDue(subflow, <u8>RESET_MPTCP);

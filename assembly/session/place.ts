@@ -9,7 +9,7 @@ import {
 } from '../abi';
 import { Range, RangeSet, rangeFirst } from '../memory/ranges';
 import { dsnLe, dsnLt } from '../memory/sequence';
-import { Connection, rcvRanges } from '../state/connection';
+import { Connection, FAIL_SENT, rcvRanges } from '../state/connection';
 import { count } from '../state/counters';
 import { ReceiveMap } from '../state/datamap';
 import { eventRaise } from '../state/events';
@@ -63,7 +63,7 @@ export function deliver(connection: Connection, dsn: u64, address: usize, length
     skip = <u32>(connection.rcvNxt - dsn);
     from = connection.rcvNxt;
   } else if (dsn != connection.rcvNxt) {
-    if (connection.multipath != 0) countOutOfOrder(connection, dsn);
+    if (connection.multipath != 0 && connection.failWait == 0) countOutOfOrder(connection, dsn);
   }
   // Nothing is taken behind the end of the stream.
   if (connection.rcvFinState == 2) return fits;
@@ -88,7 +88,7 @@ function countOutOfOrder(connection: Connection, dsn: u64): void {
  * its answer. Mappings from before a fallback still say where their bytes go. Returns false when some was dropped.
  */
 export function placeLinear(connection: Connection, subflow: Subflow, from: u64, to: u64, address: usize): bool {
-  const verified = connection.failWait == 0;
+  const verified = connection.failWait != FAIL_SENT;
   while (from < to) {
     let dsn = connection.rcvPlainBase + from;
     let length = <u32>(to - from);

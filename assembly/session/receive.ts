@@ -15,7 +15,7 @@ import { receiveRttSample } from '../tcp/receive-rtt';
 import { checksumFold, sumOddPiece, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
 import { segment, TCP_FLAG_FIN } from '../wire/segment';
 import { bufferAddress, bufferReceived } from './buffer';
-import { checksumFailed } from './fail';
+import { checksumFailed, failEnded } from './fail';
 import { mappingMissing } from './fallback';
 import { mapFor, mapsDropFilled } from './mapping';
 import { deliver, endOfLine, placeLinear, settleEnd } from './place';
@@ -52,6 +52,7 @@ export function takeData(subflow: Subflow): u32 {
   if (subflow.finKnown != 0 && subflow.finReceived == 0) {
     if (subflow.finSeq == subflow.rcvNxt) {
       signals |= finReceived(subflow);
+      if (connection.failWait != 0) failEnded(connection, subflow);
       if (connection.multipath == 0) endOfLine(connection);
     } else if (fin) {
       ackNow(subflow);

@@ -196,7 +196,7 @@ export class Connection {
   // Fallback (RFC 8684 section 3.7), see session/fallback.ts and session/fail.ts.
   /** Without mappings: the number of byte 0 of what the only subflow sends. */
   sndPlainBase: u64;
-  /** MP_FAIL was sent for a bad checksum and not answered: what arrives waits, unverified. */
+  /** FAIL_ value: MP_FAIL was sent for a bad checksum. */
   failWait: u8;
   /** After a fallback in the middle: the peer may still map, and waits for DATA_ACKs. */
   lateMaps: u8;
@@ -250,6 +250,10 @@ export class Connection {
 export const SIGNAL_DUE_ECHO: u8 = 1;
 export const SIGNAL_DUE_ANNOUNCE: u8 = 2;
 export const SIGNAL_DUE_REMOVE: u8 = 4;
+
+/** Connection.failWait: no answer yet, what arrives waits unverified; answered, the peer's infinite mapping is to come. */
+export const FAIL_SENT: u8 = 1;
+export const FAIL_ANSWERED: u8 = 2;
 
 const CONNECTION_STRIDE: u32 = 704;
 export const CONNECTION_KIND: u32 = 0;

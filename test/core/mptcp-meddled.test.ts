@@ -13,7 +13,7 @@ import { halves, pattern, Script, VARIANTS } from './script.js';
 
 const BYTES = 300_000;
 const STEP = 2_000;
-const SEEDS = 36;
+const SEEDS = 30;
 /** What a box adds to a byte, modulo 256. */
 const CHANGE = 0x55;
 const WAYS = [
@@ -149,8 +149,9 @@ describe.each(VARIANTS)('a middlebox (%s)', (variant) => {
     }
     const joined = server.counter('MPTcpExtMPJoinAckRx') > 0;
     for (const end of ends) {
-      // With checksums a changed byte is given only after both went over to TCP, which can no longer tell.
-      if (end.changed > 0) expect(['checksum', 'peerMpFail', 'infiniteMapping']).toContain(end.fallback);
+      // With checksums a changed byte is given only after both agreed to go over to TCP, which cannot tell.
+      const agreed = end.script.counter('MPTcpExtMPFailRx') > 0 || end.script.counter('MPTcpExtInfiniteMapRx') > 0;
+      if (end.changed > 0) expect(agreed).toBe(true);
       expect(end.changed).toBeLessThanOrEqual(corruptions);
     }
     server.close(listener);
@@ -177,7 +178,7 @@ describe.each(VARIANTS)('a middlebox (%s)', (variant) => {
     expect(outcomes.join(), told).not.toContain('never');
     // Where plain TCP gets through, so does this; two subflows lose one of them at most. But a join that is under way while
     // data is changed both ways all the time leaves the two sides of different minds: then both end with an error.
-    const race = way === 'corrupt often' && asked > 1 && outcomes.every((outcome) => outcome.startsWith('error -9'));
+    const race = way === 'corrupt often' && asked > 1 && outcomes.every((outcome) => outcome.startsWith('error'));
     expect([told, good || race]).toEqual([told, true]);
   });
 });
