@@ -13,9 +13,10 @@ import { set } from '../../host/cli/settings.js';
 import { ss } from '../../host/cli/ss.js';
 import { ControlClient } from '../../host/control/client.js';
 import { openControl } from '../../host/control/open.js';
+import type { Server } from '../../host/net/server.js';
 import type { Socket } from '../../host/net/socket.js';
 import { seconds } from '../../host/sim/network.js';
-import { listen, makePair, readAll, SERVER } from '../net/pair.js';
+import { expectReleased, listen, makePair, readAll, SERVER } from '../net/pair.js';
 import { runCommand } from './run-command.js';
 
 let folder = '';
@@ -133,8 +134,9 @@ describe('mptcp ss', () => {
     const { network, client, server } = pair;
     const run = (path: string, ...args: string[]) => runCommand(ss, ...args, '--control', path);
     let accepted: Socket | undefined;
+    let halfOpen: Server | undefined;
     const socket = await network.run(async () => {
-      const halfOpen = server.createServer({ allowHalfOpen: true }, (peer) => {
+      halfOpen = server.createServer({ allowHalfOpen: true }, (peer) => {
         accepted = peer;
       });
       await once(halfOpen.listen(80), 'listening');
@@ -201,6 +203,9 @@ describe('mptcp ss', () => {
     expect((await run(at.client, '-s')).out).toMatch(
       /^TCP: {3}\d \(estab 0, listen 0, timewait \d, other 0\)\nMPTCP: 0/,
     );
+    halfOpen?.close();
+    await expectReleased(pair);
+    expect((await run(at.client, '-an', '-H')).out).toBe('');
   });
 
   it('shows connections that nobody accepted, and plain TCP as such', async () => {

@@ -300,6 +300,7 @@ describe('mptcp monitor', () => {
         `[          CLOSED] token=${peer}`,
       ]),
     );
+    await expectReleased(pair);
   });
 
   it('ends without a word when nobody reads any more', async () => {
