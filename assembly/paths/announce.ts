@@ -15,6 +15,7 @@ import { endpointAt, endpointOfAddress, endpointOfId } from '../state/endpoint';
 import { LocalAddress, LostPath, localAddressPool } from '../state/path';
 import { canCarryData, Subflow } from '../state/subflow';
 import { ackNow } from '../tcp/ready';
+import { removalCancel } from './subflows';
 
 /** What the peer is told of this side's addresses: ADD_ADDR and REMOVE_ADDR (RFC 8684 section 3.4), and their ids. */
 
@@ -36,6 +37,7 @@ export function announce(connection: Connection, id: u32, hi: u64, lo: u64, port
     count(COUNTER_MPTCP_AddAddrTxDrop);
     return total < ENDPOINTS_MAX ? ERR_NO_MEMORY : ERR_LIMIT;
   }
+  removalCancel(connection, id);
   const local = changetype<LocalAddress>(taken);
   local.id = id;
   local.hi = hi;

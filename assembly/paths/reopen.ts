@@ -24,7 +24,7 @@ import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { linkOfAddress } from '../state/link';
-import { LostPath, PATH_CLOSED, PATH_GIVEN_UP, PATH_NO_LINK, PATH_WAITS } from '../state/path';
+import { LostPath, PATH_CLOSED, PATH_GIVEN_UP, PATH_NO_LINK, PATH_STANDBY, PATH_WAITS } from '../state/path';
 import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
 import { lostAdd, lostRemove } from './lost';
@@ -88,7 +88,7 @@ export function pathsLeft(connection: Connection): void {
   pathsArm(connection);
 }
 
-/** With PATH_MODE_SINGLE: when no subflow is of use any more another path is tried, those lost for longest first. */
+/** With PATH_MODE_SINGLE: when no subflow is of use any more another path is tried, those in reserve first. */
 export function pathsFailing(connection: Connection): void {
   if (connection.pathMode != PATH_MODE_SINGLE || !reopens(connection) || !mayOpenSubflow(connection)) return;
   managerFill(connection);
@@ -96,8 +96,11 @@ export function pathsFailing(connection: Connection): void {
     let best: usize = 0;
     for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next) {
       const lost = changetype<LostPath>(at);
-      if (lost.state != PATH_WAITS) continue;
-      if (lost.at > now() && lost.tries > 1) continue;
+      if (lost.state == PATH_STANDBY) {
+        best = at;
+        break;
+      }
+      if (lost.state != PATH_WAITS || (lost.at > now() && lost.tries > 1)) continue;
       if (best == 0 || lost.at < changetype<LostPath>(best).at) best = at;
     }
     if (best == 0 || !tryPath(connection, changetype<LostPath>(best))) return;
@@ -199,6 +202,7 @@ function tryPath(connection: Connection, lost: LostPath): bool {
   }
   if (!mayOpenSubflow(connection)) {
     lost.at = now() + delay(lost);
+    if (connection.pathMode == PATH_MODE_SINGLE) lost.state = PATH_STANDBY;
     return false;
   }
   const opened = openPath(
@@ -252,10 +256,5 @@ function hasOther(connection: Connection, subflow: Subflow): bool {
 function rememberForLater(connection: Connection, subflow: Subflow): void {
   if ((subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0 || subflow.noReopen != 0) return;
   subflow.noReopen = 1;
-  const lost = lostAdd(
-    connection,
-    subflow,
-    linkOfAddress(subflow.localHi, subflow.localLo) < 0 ? PATH_NO_LINK : PATH_WAITS,
-  );
-  if (lost !== null) lost.at = now() + delay(lost);
+  lostAdd(connection, subflow, linkOfAddress(subflow.localHi, subflow.localLo) < 0 ? PATH_NO_LINK : PATH_STANDBY);
 }

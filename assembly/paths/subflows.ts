@@ -20,7 +20,7 @@ import {
 } from '../abi';
 import { randomU32 } from '../crypto/random';
 import { config } from '../state/config';
-import { Connection } from '../state/connection';
+import { Connection, SIGNAL_DUE_REMOVE } from '../state/connection';
 import { count } from '../state/counters';
 import { linkAt, linkOfAddress } from '../state/link';
 import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
@@ -156,6 +156,7 @@ export function openPath(
   const created = subflowCreate(link, localHi, localLo, port, remoteHi, remoteLo, remotePort);
   if (created == 0) return failed(ERR_NO_MEMORY, COUNTER_MPTCP_MPJoinSynTxCreatSkErr);
   const subflow = changetype<Subflow>(created);
+  removalCancel(connection, localId);
   const asBackup = backup || connection.pathMode == PATH_MODE_BACKUP;
   subflow.flags = <u8>(SUBFLOW_JOINED | SUBFLOW_ACTIVE_OPEN | (asBackup ? SUBFLOW_BACKUP_LOCAL : 0));
   subflow.join = JOIN_WAIT_ACK;
@@ -166,6 +167,21 @@ export function openPath(
   connection.extraSubflows++;
   openActive(subflow);
   return <i32>subflow.id;
+}
+
+/** An address id is in use again: a REMOVE_ADDR that still waits to be sent must not name it. */
+export function removalCancel(connection: Connection, id: u32): void {
+  let kept: u64 = 0;
+  let total: u8 = 0;
+  for (let i: u8 = 0; i < connection.removeCount; i++) {
+    const each = (connection.removeIds >> (<u64>i * 8)) & 255;
+    if (<u32>each == id) continue;
+    kept |= each << (<u64>total * 8);
+    total++;
+  }
+  connection.removeIds = kept;
+  connection.removeCount = total;
+  if (total == 0) connection.signals &= ~SIGNAL_DUE_REMOVE;
 }
 
 function failed(error: i32, counter: i32): i32 {

@@ -127,8 +127,6 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
   subflowDetach(connection, subflow);
   subflowDestroy(subflow);
-  if (connection.multipath != 0 && connection.subflows != 0 && connection.state != CONNECTION_CLOSED)
-    reinjectUncarried(connection);
   subflowLeft(connection, error, probed);
 }
 
@@ -160,6 +158,7 @@ function subflowClosed(connection: Connection, subflow: Subflow, opening: bool, 
  */
 function subflowLeft(connection: Connection, error: i32, probed: bool): void {
   if (connection.state != CONNECTION_CLOSED) {
+    if (connection.multipath != 0) reinjectUncarried(connection);
     pathsLeft(connection);
     if (connection.subflows == 0) {
       if (!probed && outlives(connection)) {

@@ -88,6 +88,7 @@ import { config } from '../state/config';
 import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
 import { count } from '../state/counters';
 import { eventNotice, eventRaise } from '../state/events';
+import { linkAt } from '../state/link';
 import { Listener } from '../state/listener';
 import { monitorConnection, monitorSubflow } from '../state/monitor';
 import {
@@ -661,6 +662,10 @@ function carryData(connection: Connection, subflow: Subflow): void {
     connection.rejoinAt = 0;
     connection.rtxAt = 0;
     connection.rtxBackoff = 0;
+    if (connection.finState == 2) {
+      connection.dataFinDue = 1;
+      ackNow(subflow);
+    }
     count(COUNTER_REJOIN_DONE);
   }
   if (connection.signals != 0) signalSoon(connection);
@@ -668,7 +673,8 @@ function carryData(connection: Connection, subflow: Subflow): void {
   managerFill(connection);
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const other = changetype<Subflow>(at);
-    if (at != changetype<usize>(subflow) && other.backoff > 0) reinjectAgain(connection, other);
+    if (at == changetype<usize>(subflow)) continue;
+    if (other.backoff > 0 || other.rstDue != 0 || linkAt(other.link).up == 0) reinjectAgain(connection, other);
   }
   if (isRedundant(connection)) copiesFromFront(connection);
   readyAdd(subflow);

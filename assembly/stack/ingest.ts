@@ -7,6 +7,7 @@ import {
   COUNTER_DROP_NO_FLOW,
   COUNTER_DROP_NO_MEMORY,
   COUNTER_DROP_TCP_OPTIONS,
+  COUNTER_MPTCP_MPCapableEndpAttempt,
   COUNTER_PACKETS_IN,
   ERR_DROPPED,
   ERR_INVALID,
@@ -26,6 +27,7 @@ import { sessionInput } from '../session/input';
 import { joinRefusal, passiveJoin, passiveOpen } from '../session/open';
 import { config } from '../state/config';
 import { count, countBy } from '../state/counters';
+import { endpointListens } from '../state/endpoint';
 import { Link, linkFind, linkOfAddress } from '../state/link';
 import { Listener, listenerFor } from '../state/listener';
 import { Subflow } from '../state/subflow';
@@ -33,7 +35,7 @@ import { subflowDestroy } from '../tcp/close';
 import { flowFind } from '../tcp/flows';
 import { identitySucceed } from '../tcp/identity';
 import { acknowledgesSyn } from '../tcp/input';
-import { SUBTYPE_JOIN } from '../wire/mptcp';
+import { SUBTYPE_CAPABLE, SUBTYPE_JOIN } from '../wire/mptcp';
 import { OPTION_TIMESTAMPS, options, parseOptions } from '../wire/options';
 import { PROTOCOL_TCP, packet, parsePacket } from '../wire/packet';
 import { parseSegment, segment, TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
@@ -47,6 +49,9 @@ import { shardElsewhere } from './shards';
 /** virtio-net: the checksum is not filled in, or was verified by the link. */
 const VNET_NEEDS_CSUM: u32 = 1;
 const VNET_DATA_VALID: u32 = 2;
+
+/** MP_TCPRST reason 3: administratively prohibited (RFC 8684 section 3.6). */
+const REASON_ADMINISTRATIVE: u32 = 3;
 
 let slots: usize = 0;
 
@@ -141,7 +146,10 @@ function ingestSyn(link: Link, linkIndex: i32): i32 {
   }
   const at = listenerFor(packet.dstHi, packet.dstLo, segment.dstPort);
   if (at == 0) {
-    replyReset(link, 0);
+    // A port that is announced alone takes joins, and no connections.
+    const announced = (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0 && endpointListens(segment.dstPort);
+    if (announced) count(COUNTER_MPTCP_MPCapableEndpAttempt);
+    replyReset(link, announced ? REASON_ADMINISTRATIVE : 0);
     return dropped(ERR_DROPPED, COUNTER_DROP_NO_FLOW);
   }
   const listener = changetype<Listener>(at);

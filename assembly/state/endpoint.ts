@@ -34,3 +34,12 @@ export function endpointOfAddress(hi: u64, lo: u64): i32 {
   }
   return -1;
 }
+
+/** True when an endpoint announces a port. */
+export function endpointListens(port: u32): bool {
+  for (let i = 0; i < ENDPOINTS_MAX; i++) {
+    const endpoint = endpointAt(i);
+    if (endpoint.id != 0 && endpoint.port == port && port != 0) return true;
+  }
+  return false;
+}

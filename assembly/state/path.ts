@@ -69,6 +69,8 @@ export const PATH_NO_LINK: u32 = 1;
 export const PATH_GIVEN_UP: u32 = 2;
 /** It was closed on purpose, and no manager opens it. */
 export const PATH_CLOSED: u32 = 3;
+/** With PATH_MODE_SINGLE: works, as far as is known, and waits for the one in use to fail. */
+export const PATH_STANDBY: u32 = 4;
 
 export const localAddressPool: Pool = changetype<Pool>(memory.data(64, 8));
 export const remoteAddressPool: Pool = changetype<Pool>(memory.data(64, 8));
