@@ -107,6 +107,18 @@ export function pathsFailing(connection: Connection): void {
   }
 }
 
+/** Another PATH_MODE_ was chosen: paths in reserve are used, unless one at a time is to be. */
+export function pathsModeSet(connection: Connection): void {
+  if (connection.pathMode == PATH_MODE_SINGLE) return;
+  for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next) {
+    const lost = changetype<LostPath>(at);
+    if (lost.state != PATH_STANDBY) continue;
+    lost.state = PATH_WAITS;
+    lost.at = now();
+  }
+  pathsArm(connection);
+}
+
 /** A subflow of ours is established: with PATH_MODE_SINGLE it takes the place of all others. */
 export function pathEstablished(connection: Connection, subflow: Subflow): void {
   if (connection.pathMode != PATH_MODE_SINGLE || (subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0) return;

@@ -42,6 +42,7 @@ import { randomU32 } from '../crypto/random';
 import { poolAt, poolFind, poolFree, poolTake } from '../memory/pool';
 import { regionTake } from '../memory/region';
 import { managerEstablished, managerFill } from '../paths/manager';
+import { pathsModeSet } from '../paths/reopen';
 import { receiveBufferTune } from '../session/autotune';
 import { bufferConsume, bufferContiguous, bufferFront } from '../session/buffer';
 import { leaveListener, sessionAbort, sessionClose, sessionShutdown } from '../session/closing';
@@ -311,6 +312,7 @@ export function setConfig(handle: i32, key: i32, value: i64): i32 {
       return 0;
     case CONFIG_PATH_MODE:
       connection.pathMode = <u8>value;
+      pathsModeSet(connection);
       managerFill(connection);
       pushLater(connection);
       return 0;

@@ -15,6 +15,7 @@ import {
   CONFIG_USER_TIMEOUT,
   ENDPOINT_SUBFLOW,
   PATH_MANAGER_USERSPACE,
+  PATH_MODE_FULL,
   PATH_MODE_SINGLE,
 } from '../../host/abi.js';
 import { joinPassive, MptcpPeer, mptcpActive, mptcpPassive, SYN } from './handshakes.js';
@@ -316,5 +317,12 @@ describe.each(VARIANTS)('one path at a time (%s)', (variant) => {
     script.advance(10_000);
     answer(again);
     expect(script.info(handle).subflows).toBe(1);
+    // All at a time: the one in reserve is opened, too.
+    again.send('R', { seq: 1 });
+    script.advance(10_000);
+    script.skip();
+    script.set(CONFIG_PATH_MODE, PATH_MODE_FULL, handle);
+    script.advance(1.5 * SECOND);
+    expect(script.info(handle).subflows).toBe(2);
   });
 });
