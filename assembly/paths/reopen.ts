@@ -48,6 +48,8 @@ import { isUseful, mayOpenSubflow, openPath, pathInUse, subflowOfId } from './su
 /** MP_TCPRST reasons (RFC 8684 section 3.6). */
 const REASON_ADMINISTRATIVE: u8 = 3;
 const REASON_PERFORMANCE: u8 = 5;
+/** µs until the next attempt, at most, while a connection has no subflow. */
+const ALONE_WAIT: i64 = 2000000;
 
 /** True for connections whose manager opens subflows by itself. */
 function reopens(connection: Connection): bool {
@@ -85,6 +87,11 @@ export function pathsLeft(connection: Connection): void {
   if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) return;
   managerFill(connection);
   pathsFailing(connection);
+  // Without any subflow there is no time to lose.
+  if (connection.subflows == 0) {
+    for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next)
+      changetype<LostPath>(at).at = min<i64>(changetype<LostPath>(at).at, now() + ALONE_WAIT);
+  }
   pathsArm(connection);
 }
 

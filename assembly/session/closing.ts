@@ -33,7 +33,16 @@ import { count, countBy } from '../state/counters';
 import { eventListener, eventNotice, eventRaise, eventsForget } from '../state/events';
 import { Listener } from '../state/listener';
 import { monitorConnection, monitorSubflow } from '../state/monitor';
-import { JOIN_WAIT_HMAC, opensEarly, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow } from '../state/subflow';
+import {
+  isSynchronized,
+  JOIN_WAIT_ACK,
+  JOIN_WAIT_HMAC,
+  opensEarly,
+  ownerOf,
+  RST_FASTCLOSE,
+  RST_PLAIN,
+  Subflow,
+} from '../state/subflow';
 import { closeSending, resetDue, subflowDestroy, subflowRelease } from '../tcp/close';
 import { timersArm } from '../tcp/timers';
 import { bufferClear } from './buffer';
@@ -111,7 +120,7 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   const connection = ownerOf(subflow);
   const opening = subflow.state == TCP_SYN_SENT || subflow.state == TCP_SYN_RECEIVED;
   const established = !opening || opensEarly(subflow);
-  // Whoever asks for probes wants to know that nobody answers: the connection does not outlive them.
+  // Whoever asks for probes wants to know soon that nobody answers.
   const probed = error == ERR_TIMED_OUT && subflow.probes != 0 && subflow.outstanding == 0;
   const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
   joinEnded(subflow);
@@ -153,17 +162,17 @@ function subflowClosed(connection: Connection, subflow: Subflow, opening: bool, 
 }
 
 /**
- * A connection lost a subflow, with an error or 0: others may be opened, or it waits for one, or it is over, as it is when
- * that was the last and keep-alive probes told of its end (`probed`).
+ * A connection lost a subflow, with an error or 0: others may be opened, or it waits for one, or it is over. With `probed`
+ * keep-alive probes told of its end.
  */
 function subflowLeft(connection: Connection, error: i32, probed: bool): void {
   if (connection.state != CONNECTION_CLOSED) {
     if (connection.multipath != 0) reinjectUncarried(connection);
     pathsLeft(connection);
-    if (connection.subflows == 0) {
-      if (!probed && outlives(connection)) {
-        awaitJoin(connection);
-      } else {
+    if (!hasJoined(connection)) {
+      if (outlives(connection)) {
+        awaitJoin(connection, probed);
+      } else if (connection.subflows == 0) {
         // With nothing left that could carry it the connection is over; orderly only if both ends had been reached.
         let reason = error;
         if (connection.state == CONNECTION_CONNECTING && error == ERR_RESET) reason = ERR_REFUSED;
@@ -186,10 +195,21 @@ function outlives(connection: Connection): bool {
   return connection.orphaned == 0 || connection.finState != 3;
 }
 
-function awaitJoin(connection: Connection): void {
+/** True when a subflow has its handshake behind it. */
+function hasJoined(connection: Connection): bool {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const subflow = changetype<Subflow>(at);
+    if (isSynchronized(subflow) && subflow.join != JOIN_WAIT_ACK && subflow.join != JOIN_WAIT_HMAC) return true;
+  }
+  return false;
+}
+
+/** The wait begins; when probes were not answered, no longer than these took. */
+function awaitJoin(connection: Connection, probed: bool): void {
   if (connection.rejoinAt != 0) return;
   count(COUNTER_REJOIN_WAIT);
-  connection.rejoinAt = now() + connection.rejoinTimeout;
+  const probes = connection.keepAliveInterval * <i64>connection.keepAliveCount;
+  connection.rejoinAt = now() + (probed ? min<i64>(connection.rejoinTimeout, probes) : connection.rejoinTimeout);
 }
 
 /** Both ends of the stream may have been reached: then subflows are closed and the application is told. */

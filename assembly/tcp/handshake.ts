@@ -30,6 +30,10 @@ import { timersArm } from './timers';
 const SHIFT_AUTOMATIC: u32 = 15;
 const SHIFT_LEAST: u32 = 8;
 
+/** µs between two SYNs, at most; and while the connection has no other subflow. */
+const SYN_WAIT_MAX: i64 = 60000000;
+const SYN_WAIT_REJOIN: i64 = 2000000;
+
 /** A new subflow object with its addresses, entered in the flow table; 0 when there is no memory. */
 export function subflowCreate(
   link: i32,
@@ -159,7 +163,9 @@ export function ownMss(subflow: Subflow): u32 {
 /** Sets the deadline for the next SYN or SYN/ACK: doubled each time (RFC 6298 section 5.5). */
 export function synSent(subflow: Subflow): void {
   const shift = min<u32>(subflow.synTries, 16);
-  subflow.rtoAt = now() + min<i64>((<i64>subflow.rto) << shift, 60000000);
+  // A connection without any subflow asks for one more often: its path may come back unannounced.
+  const most = subflow.owner != 0 && ownerOf(subflow).rejoinAt != 0 ? SYN_WAIT_REJOIN : SYN_WAIT_MAX;
+  subflow.rtoAt = now() + min<i64>((<i64>subflow.rto) << shift, most);
   if (subflow.owner != 0 && ownerOf(subflow).userTimeout != 0) {
     const deadline = subflow.lastReceivedAt + ownerOf(subflow).userTimeout;
     subflow.rtoAt = min<i64>(subflow.rtoAt, max<i64>(deadline, now()));
