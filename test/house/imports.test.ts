@@ -7,7 +7,7 @@ const LINES_MAX = 700;
 const GENERATED = ['assembly/abi.ts', 'host/abi.ts'];
 const files = projectFiles();
 const sources = [...files, ...GENERATED].filter((path) =>
-  /^(assembly|host|test|bench)\/.*\.(ts|mts|mjs|js)$/.test(path),
+  /^(assembly|host|test|bench|examples)\/.*\.(ts|mts|mjs|js)$/.test(path),
 );
 const known = new Set(sources);
 const edges = sources.flatMap((path) => importsOf(path, readText(path), (candidate) => known.has(candidate)));
