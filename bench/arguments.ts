@@ -5,7 +5,7 @@ export const USAGE = `npm run bench -- [options]
 Measures the core and the hosts, each beside its peer in the same run. Benches with TUN devices need root.
   --only NAME,...   run some: a bench (core), a case (core/mptcp-2sf-1460) or how its name begins (micro/checksum)
   --json            one object on one line: {"bench/case": {value, unit, ratio, peers}}
-  --report          also write out/bench.html and docs/performance.md
+  --report          also write out/bench.html and docs/performance.md, and the table of docs/middleboxes.md
   --against REF     build the commit REF elsewhere, and measure it and this tree alternately
   --rounds N        with --against: pairs of runs, 2 to 20 (default 3)
   --list            say what there is to measure`;

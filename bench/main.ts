@@ -8,6 +8,7 @@ import { latency } from './latency/bench.js';
 import { provenance } from './machine.js';
 import { judge, MARKS, passes } from './marks.js';
 import { micro } from './micro/bench.js';
+import { middleboxes } from './middleboxes/bench.js';
 import { type Bench, type Context, type JsonFigure, type Measurement, significant, toJson } from './record.js';
 import { profileCore } from './report/profile.js';
 import { writeReport } from './report/write.js';
@@ -18,7 +19,7 @@ import { tcp } from './tcp/bench.js';
 import { tun } from './tun/bench.js';
 
 /** In the order of the run: what the others leave behind on the heap would slow those that go through sockets. */
-const BENCHES: readonly Bench[] = [tun, latency, handover, core, scale, handshake, tcp, schedulers, micro];
+const BENCHES: readonly Bench[] = [tun, latency, handover, core, scale, handshake, tcp, schedulers, middleboxes, micro];
 
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));
@@ -101,12 +102,13 @@ async function measureAll(
   return { measurements, notes };
 }
 
-function line({ name, value, unit, spread, ratio, ratioSpread, peers, details }: Measurement): string {
+function line({ name, value, unit, spread, ratio, ratioSpread, peers, details, outcome, pass }: Measurement): string {
   const against = Object.entries(peers).map(([peer, figure]) => `${peer} ${figure}`);
   const more = Object.entries(details).map(([key, figure]) => `${key} ${figure}`);
   const compared =
     ratio === undefined ? [] : [`ratio ${ratio} ±${Math.round((ratioSpread ?? 0) * 100)} %`, against.join(', ')];
-  const parts = [`${value} ${unit} ±${Math.round(spread * 100)} %`, ...compared, more.join(', ')];
+  const became = outcome === undefined ? '' : `${outcome}${pass === false ? ' (NOT PASSED)' : ''}`;
+  const parts = [became, `${value} ${unit} ±${Math.round(spread * 100)} %`, ...compared, more.join(', ')];
   return `${name.padEnd(32)} ${parts.filter((part) => part !== '').join(' · ')}`;
 }
 

@@ -123,6 +123,13 @@ export const MARKS: readonly Mark[] = [
     figure: ratio,
   },
   {
+    kind: 'must',
+    text: 'middleboxes: every cell passes',
+    least: 1,
+    cases: /^middleboxes\//,
+    figure: ({ pass }) => (pass === undefined ? undefined : Number(pass)),
+  },
+  {
     kind: 'goal',
     text: 'core: faster than native smoltcp at every segment size',
     least: 1,

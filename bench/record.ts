@@ -18,6 +18,10 @@ export interface Measurement {
   readonly peers: Readonly<Record<string, number>>;
   /** Further figures for the reader, with their units in the names. */
   readonly details: Readonly<Record<string, number | string>>;
+  /** What became of it, where that is more than a figure. */
+  readonly outcome?: string;
+  /** Whether that is as it must be. */
+  readonly pass?: boolean;
 }
 
 /** Rounds of one case, ours and the peers' taken alternately. */
@@ -84,13 +88,24 @@ export interface JsonFigure {
   readonly spread: number;
   readonly ratioSpread: number | null;
   readonly details: Readonly<Record<string, number | string>>;
+  readonly outcome?: string;
 }
 
 export function toJson(measurements: readonly Measurement[]): Record<string, JsonFigure> {
   return Object.fromEntries(
-    measurements.map(({ name, value, unit, ratio, peers, better, spread, ratioSpread, details }) => [
+    measurements.map(({ name, value, unit, ratio, peers, better, spread, ratioSpread, details, outcome }) => [
       name,
-      { value, unit, ratio: ratio ?? null, peers, better, spread, ratioSpread: ratioSpread ?? null, details },
+      {
+        value,
+        unit,
+        ratio: ratio ?? null,
+        peers,
+        better,
+        spread,
+        ratioSpread: ratioSpread ?? null,
+        details,
+        ...(outcome === undefined ? {} : { outcome }),
+      },
     ]),
   );
 }

@@ -29,6 +29,7 @@ export const FALLBACK_WORDS: Readonly<Record<FallbackName, string>> = {
   synAckVersion: "the peer's SYN/ACK has a version of Multipath TCP that this side did not offer",
   key: 'the peer has the same key as this side',
   firstAck: 'the first data was acknowledged without a DATA_ACK: a middlebox removes options',
+  unanswered: 'after the SYN nothing with options of Multipath TCP was answered: a middlebox drops it',
 };
 
 /** The name of a FALLBACK_ value. */

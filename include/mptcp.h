@@ -150,7 +150,7 @@ enum mptcp_wasm_events {
   MPTCP_WASM_EVENT_SUBFLOW_ESTABLISHED = 6,
   /* a subflow is gone; subflow is its id, detail is 0 or an error code; reason is that of the reset that ended it, a RESET_ reason with RESET_FLAG_ bits, or 0 when none was told */
   MPTCP_WASM_EVENT_SUBFLOW_CLOSED = 7,
-  /* the connection goes on as plain TCP; detail is a FALLBACK_ reason */
+  /* the connection goes on as plain TCP; detail is a FALLBACK_ reason. It comes before EVENT_READABLE of bytes that are no longer checked */
   MPTCP_WASM_EVENT_FALLBACK = 8,
   /* the peer announced an address (ADD_ADDR); detail is its address id */
   MPTCP_WASM_EVENT_ADDRESS_ANNOUNCED = 9,
@@ -204,6 +204,8 @@ enum mptcp_wasm_fallback_reasons {
   MPTCP_WASM_FALLBACK_TOKEN = 15,
   /* the first ACK of our data had no DATA_ACK */
   MPTCP_WASM_FALLBACK_FIRST_ACK = 16,
+  /* what was sent with options of Multipath TCP after the SYN went unanswered */
+  MPTCP_WASM_FALLBACK_UNANSWERED = 17,
   /* the peer's SYN asks for a version this listener does not take */
   MPTCP_WASM_FALLBACK_SYN_VERSION = 18,
   /* the peer's SYN/ACK has a version this side did not offer */
@@ -462,7 +464,7 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_TIME_WAIT = 22,
   /* retransmissions of a SYN before the attempt fails, default 6 */
   MPTCP_WASM_CONFIG_SYN_RETRIES = 23,
-  /* unanswered SYNs with MP_CAPABLE before they go without, default 2 (net.mptcp.syn_retrans_before_tcp_fallback) */
+  /* unanswered SYNs with MP_CAPABLE before they go without, and the same for the third ACK and the first data, default 2 (net.mptcp.syn_retrans_before_tcp_fallback) */
   MPTCP_WASM_CONFIG_SYN_RETRIES_BEFORE_FALLBACK = 24,
   /* retransmission timeouts in a row that end a subflow, default 15 */
   MPTCP_WASM_CONFIG_RETRIES = 25,

@@ -21,7 +21,7 @@ import { ackNow, readyAdd } from '../tcp/ready';
 import { SIGNAL_CLOSED, SIGNAL_RECOVERY, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT, SIGNAL_TIMEOUT } from '../tcp/signals';
 import { sessionAbort, sessionCloseExpired, sessionSubflowClosed } from './closing';
 import { failExpired } from './fail';
-import { acknowledgmentsStripped } from './fallback';
+import { acknowledgmentsStripped, handshakeUnanswered } from './fallback';
 import { fastcloseExpired } from './fastclose';
 import { synTimedOut } from './open';
 import { reinject, reinjectFront } from './reinject';
@@ -41,7 +41,7 @@ export function expireSubflow(subflow: Subflow): void {
   if ((signals & SIGNAL_RECOVERY) != 0) congestionLoss(subflow, 0);
   if ((signals & SIGNAL_TIMEOUT) != 0) {
     congestionTimeout(subflow);
-    stalled(ownerOf(subflow), subflow);
+    if (!handshakeUnanswered(ownerOf(subflow), subflow, subflow.backoff)) stalled(ownerOf(subflow), subflow);
   }
 }
 

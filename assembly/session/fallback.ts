@@ -1,23 +1,33 @@
 import {
+  CONFIG_RTO_INITIAL,
+  CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
   COUNTER_MPTCP_DssFallback,
   COUNTER_MPTCP_FallbackFailed,
+  COUNTER_MPTCP_MPCapableDataFallback,
   COUNTER_MPTCP_MPCurrEstab,
   EVENT_FALLBACK,
+  FALLBACK_PEER_SYN,
   FALLBACK_STRIPPED_ACKS,
   FALLBACK_STRIPPED_DATA,
+  FALLBACK_UNANSWERED,
   RESET_MIDDLEBOX,
   SUBFLOW_INITIAL,
   TCP_SYN_SENT,
 } from '../abi';
 import { dsnLe } from '../memory/sequence';
+import { now } from '../state/clock';
+import { config } from '../state/config';
 import { Connection, FAIL_SENT, rcvRanges } from '../state/connection';
 import { count, countBy } from '../state/counters';
 import { DataMap, mapFree, ReceiveMap } from '../state/datamap';
 import { eventRaise } from '../state/events';
 import { isSynchronized, JOIN_WAIT_ACK, RST_PLAIN, Subflow } from '../state/subflow';
 import { closeSending, resetDue } from '../tcp/close';
+import { ackNow } from '../tcp/ready';
 import { offsetOf } from '../tcp/receive';
+import { SUBTYPE_CAPABLE } from '../wire/mptcp';
 import { options } from '../wire/options';
+import { segment, TCP_FLAG_ACK, TCP_FLAG_SYN } from '../wire/segment';
 import { adoptReceived } from './place';
 import { dataAcknowledged, pushLater } from './send';
 import { sessionArm } from './timer';
@@ -158,6 +168,47 @@ export function mappingMissing(connection: Connection, subflow: Subflow, from: u
   count(COUNTER_MPTCP_FallbackFailed);
   resetDue(subflow, <u8>RESET_MIDDLEBOX);
   return false;
+}
+
+/**
+ * Data without any option that came before. A peer that sends again what was acknowledged, and without options, has not
+ * seen the ACKs: it fell back because a middlebox drops what has options. Returns true when the connection fell back, too.
+ */
+export function unmarkedAgain(connection: Connection, subflow: Subflow): bool {
+  subflow.unmapped++;
+  if (subflow.unmapped < UNMAPPED_LIMIT) return false;
+  if (!mayFallBack(connection, subflow, false) || !receivedInLine(connection, subflow)) return false;
+  count(COUNTER_MPTCP_DssFallback);
+  fallBackLate(connection, subflow, FALLBACK_STRIPPED_DATA);
+  connection.lateMaps = 0;
+  // An infinite mapping would not get there either, and the peer wants none.
+  connection.infiniteDue = 0;
+  return true;
+}
+
+/**
+ * The third ACK and the data behind it went unanswered `tries` times, and for as long as SYNs would have: a middlebox may
+ * drop what has options of Multipath TCP, and the peer, which still waits, takes an ACK without for a fallback (RFC 8684
+ * section 3.7).
+ */
+export function handshakeUnanswered(connection: Connection, subflow: Subflow, tries: u32): bool {
+  if (connection.multipath == 0 || connection.active == 0 || connection.confirmed != 0) return false;
+  if ((subflow.flags & SUBFLOW_INITIAL) == 0 || subflow.sndUna != subflow.iss + 1) return false;
+  const most = config(CONFIG_SYN_RETRIES_BEFORE_FALLBACK);
+  const time = (((<i64>1) << min<i64>(most, 16)) - 1) * config(CONFIG_RTO_INITIAL);
+  if (<i64>tries <= most || now() - subflow.lastReceivedAt <= time) return false;
+  count(COUNTER_MPTCP_MPCapableDataFallback);
+  subflow.thirdAckDue = 0;
+  fallBack(connection, FALLBACK_UNANSWERED);
+  ackNow(subflow);
+  return true;
+}
+
+/** The SYN without MP_CAPABLE after one with it: our SYN/ACK with MP_CAPABLE does not get through. */
+export function synWithoutKeys(connection: Connection, subflow: Subflow): void {
+  const again = (segment.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN && segment.seq == subflow.irs;
+  if (!again || (subflow.flags & SUBFLOW_INITIAL) == 0 || (options.mptcp & (1 << SUBTYPE_CAPABLE)) != 0) return;
+  fallBack(connection, FALLBACK_PEER_SYN);
 }
 
 /**

@@ -44,6 +44,7 @@ import {
   SIGNAL_RECOVERY,
   SIGNAL_RESET,
   SIGNAL_SPURIOUS,
+  SIGNAL_SYN_ACK_AGAIN,
   SIGNAL_TIME_WAIT,
   SIGNAL_VALID,
 } from '../tcp/signals';
@@ -75,7 +76,7 @@ import {
   sessionSubflowTimeWait,
 } from './closing';
 import { failReceived, failRepeated, infiniteMapping, mappingInLine } from './fail';
-import { bareAcknowledgment, fallBack } from './fallback';
+import { bareAcknowledgment, fallBack, handshakeUnanswered, synWithoutKeys, unmarkedAgain } from './fallback';
 import { fastcloseInput, fastcloseValid, fastcloseWaits } from './fastclose';
 import { mappingReceived } from './mapping';
 import { connectionConfirmed, handshakeDone, joinConfirmed } from './open';
@@ -88,13 +89,19 @@ import { dataAcknowledged, pushLater } from './send';
 /** Processes the segment in `packet`, `segment` and `options` for a subflow. */
 export function sessionInput(subflow: Subflow): void {
   const flightless = subflow.owner == 0;
-  if (subflow.state == TCP_SYN_RECEIVED && overtookKeys(subflow)) return;
+  if (subflow.state == TCP_SYN_RECEIVED && !flightless && ownerOf(subflow).multipath != 0) {
+    if (overtookKeys(subflow)) return;
+    synWithoutKeys(ownerOf(subflow), subflow);
+  }
   let signals = tcpInput(subflow);
   if (flightless) {
     if ((signals & SIGNAL_CLOSED) != 0) sessionSubflowClosed(subflow, 0);
     return;
   }
-  if ((signals & SIGNAL_VALID) == 0) return;
+  if ((signals & SIGNAL_VALID) == 0) {
+    if ((signals & SIGNAL_SYN_ACK_AGAIN) != 0) keysUnanswered(subflow);
+    return;
+  }
   const connection = ownerOf(subflow);
   if ((signals & SIGNAL_RESET) != 0) {
     peerReset(connection, subflow);
@@ -135,12 +142,17 @@ export function sessionInput(subflow: Subflow): void {
  * it is dropped, as the peer will send both again, where taking it would mean to fall back.
  */
 function overtookKeys(subflow: Subflow): bool {
-  if (subflow.owner == 0 || ownerOf(subflow).multipath == 0) return false;
   const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
   // In version 0 the SYN had the key (RFC 6824 section 3.1).
   if (initial && ownerOf(subflow).version == MPTCP_V0) return false;
   const expected = initial ? SUBTYPE_CAPABLE : SUBTYPE_JOIN;
   return (options.mptcp & (1 << SUBTYPE_DSS)) != 0 && (options.mptcp & (1 << expected)) == 0;
+}
+
+/** The peer sends its SYN/ACK again: the third ACK has not come. */
+function keysUnanswered(subflow: Subflow): void {
+  if (subflow.synAcksAgain < 255) subflow.synAcksAgain++;
+  handshakeUnanswered(ownerOf(subflow), subflow, subflow.synAcksAgain);
 }
 
 function isFin(): bool {
@@ -261,6 +273,8 @@ function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): b
     dataAcknowledged(connection, connection.sndPlainBase + subflow.bytesAcked, subflow.sndWindow);
   } else if ((signals & SIGNAL_ACKED) != 0) {
     bareAcknowledgment(connection, subflow);
+  } else if (segment.payloadLength > 0 && (signals & SIGNAL_OLD) != 0) {
+    unmarkedAgain(connection, subflow);
   }
   return true;
 }

@@ -1,4 +1,12 @@
-import { EVENT_ACCEPTABLE, EVENT_CLOSED, EVENT_FALLBACK, EVENT_READABLE, Event, SIZEOF_EVENT } from '../abi';
+import {
+  EVENT_ACCEPTABLE,
+  EVENT_CLOSED,
+  EVENT_CONNECTED,
+  EVENT_FALLBACK,
+  EVENT_READABLE,
+  Event,
+  SIZEOF_EVENT,
+} from '../abi';
 import { NO_HANDLES, Pool, poolFree, poolOpen, poolTake } from '../memory/pool';
 import { Connection } from './connection';
 import { Listener } from './listener';
@@ -128,8 +136,10 @@ export function eventsTake(ring: usize, max: i32): i32 {
       poolFree(noticePool, changetype<usize>(notice));
     }
     while (written < max && connection.noticeHead == 0 && connection.events != 0) {
-      // Lowest bit first, EVENT_CLOSED after all others.
-      const others = connection.events & ~(1 << EVENT_CLOSED);
+      // Lowest bit first, but EVENT_FALLBACK before EVENT_READABLE, as it says what the bytes are worth, and EVENT_CLOSED
+      // after all others.
+      const early = connection.events & ((1 << EVENT_CONNECTED) | (1 << EVENT_FALLBACK));
+      const others = early != 0 ? early : connection.events & ~(1 << EVENT_CLOSED);
       const type = others != 0 ? <i32>ctz<u32>(others) : EVENT_CLOSED;
       connection.events &= ~(1 << type);
       write(ring, written++, <u32>type, connection.handle, detailOf(connection, type), 0, 0);

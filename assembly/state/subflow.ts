@@ -310,6 +310,8 @@ export class Subflow {
   bareAcks: u8;
   /** Segments in order without a mapping, since the last mapping. */
   unmapped: u8;
+  /** SYN/ACKs of the peer after the first, as if the third ACK had not come. */
+  synAcksAgain: u8;
   /** bytesAcked at the last three congestion events, the latest in lossAt2 (OLIA). */
   lossAt0: u64;
   lossAt1: u64;

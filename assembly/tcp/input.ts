@@ -27,7 +27,15 @@ import { takeSynOptions } from './handshake';
 import { ackNow, readyAdd } from './ready';
 import { duplicateReceived } from './receive';
 import { rttSample } from './rtt';
-import { SIGNAL_CLOSED, SIGNAL_DATA, SIGNAL_ESTABLISHED, SIGNAL_OLD, SIGNAL_RESET, SIGNAL_VALID } from './signals';
+import {
+  SIGNAL_CLOSED,
+  SIGNAL_DATA,
+  SIGNAL_ESTABLISHED,
+  SIGNAL_OLD,
+  SIGNAL_RESET,
+  SIGNAL_SYN_ACK_AGAIN,
+  SIGNAL_VALID,
+} from './signals';
 import { rtoArm, timersArm } from './timers';
 
 /**
@@ -74,7 +82,10 @@ export function tcpInput(subflow: Subflow): u32 {
       if (segment.payloadLength > 0 && seqLe(end, subflow.rcvNxt)) duplicateReceived(subflow, segment.seq, end);
       acknowledgeOutside(subflow);
       // The SYN/ACK again: the third ACK, with its keys or HMAC, was lost.
-      if ((flags & TCP_FLAG_SYN) != 0 && awaitsFourthAck(subflow)) subflow.thirdAckDue = 1;
+      if ((flags & TCP_FLAG_SYN) != 0 && awaitsFourthAck(subflow)) {
+        subflow.thirdAckDue = 1;
+        return SIGNAL_SYN_ACK_AGAIN;
+      }
       if ((flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_ACK) return acknowledgeOld(subflow);
     }
     return 0;

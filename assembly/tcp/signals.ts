@@ -28,6 +28,8 @@ export const SIGNAL_SYN_TIMEOUT: u32 = 2048;
 export const SIGNAL_OLD: u32 = 131072;
 /** An ICMP error was about nothing in flight. */
 export const SIGNAL_STRAY: u32 = 65536;
+/** The peer sent its SYN/ACK again, as the third ACK has not come; nothing else of the segment is valid. */
+export const SIGNAL_SYN_ACK_AGAIN: u32 = 262144;
 /** A tail loss probe repaired a loss (RFC 8985 section 7.4.2). */
 export const SIGNAL_TAIL_LOSS: u32 = 4096;
 /** The last retransmissions were not needed: what they did to the congestion window is taken back. */

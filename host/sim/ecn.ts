@@ -1,9 +1,11 @@
+import { isV4 } from './packet.js';
+
 /** The two ECN bits of a packet: congestion experienced, and the two that say that the sender understands it. */
 const CE = 3;
 
 /** Marks a packet "congestion experienced" when its sender understands that (RFC 3168 section 5). False when not. */
 export function markCongestion(packet: Uint8Array): boolean {
-  const v4 = (packet[0] ?? 0) >> 4 === 4;
+  const v4 = isV4(packet);
   const place = packet[1] ?? 0;
   const bits = v4 ? place & CE : (place >> 4) & CE;
   if (bits === 0) return false;

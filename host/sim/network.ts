@@ -112,10 +112,14 @@ export class Network {
     const fromA = direction('a', aToB);
     const fromB = direction('b', bToA);
     const links = [attach(name, a, mtu, fromA, fromB), attach(name, b, mtu, fromB, fromA)];
-    return new Wire(name, fromA, fromB, (up) => {
-      for (const entry of links) {
-        if (entry !== undefined && !entry.stack.closed) entry.stack.setLinkUp(entry.link, up);
-      }
+    return new Wire(name, fromA, fromB, {
+      clock: this.clock,
+      random: (label) => new Random(this.seed, `wire:${name}:${label}`),
+      onCarrier: (up) => {
+        for (const entry of links) {
+          if (entry !== undefined && !entry.stack.closed) entry.stack.setLinkUp(entry.link, up);
+        }
+      },
     });
   }
 

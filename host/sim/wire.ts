@@ -2,6 +2,7 @@ import { MptcpError } from '../error.js';
 import type { Link, LinkPort, OutgoingPacket } from '../link/link.js';
 import type { SimClock } from './clock.js';
 import { markCongestion } from './ecn.js';
+import type { Middlebox, Way } from './middlebox/box.js';
 import type { Random } from './random.js';
 
 /** How one direction of a wire treats packets. All can be changed while it runs. */
@@ -66,6 +67,10 @@ interface Packet {
 /** One direction of a wire: a drop-tail queue in front of a line with a rate, then a delay. */
 export class WireDirection {
   receiver: Receiver | undefined;
+  /** Takes what arrives instead of the receiver: a box in front of it. */
+  atEnd: Receiver | undefined;
+  /** Takes what is sent, before the queue: a box behind the sender. */
+  atStart: Receiver | undefined;
 
   readonly #clock: SimClock;
   readonly #random: Random;
@@ -122,6 +127,15 @@ export class WireDirection {
 
   /** Takes a packet of `length` bytes that `copy` writes. Returns false when the queue is full. */
   send(length: number, copy: (target: Uint8Array) => void): boolean {
+    if (this.atStart === undefined) return this.enqueue(length, copy);
+    const bytes = new Uint8Array(length);
+    copy(bytes);
+    this.atStart(bytes);
+    return true;
+  }
+
+  /** As {@link send}, behind any box at the sender. */
+  enqueue(length: number, copy: (target: Uint8Array) => void): boolean {
     if (this.#cut) {
       this.#statistics.cut++;
       return true;
@@ -197,7 +211,7 @@ export class WireDirection {
           this.#statistics.packets++;
           this.#statistics.bytes += packet.length;
         }
-        this.receiver?.(packet.bytes.subarray(0, packet.length));
+        (this.atEnd ?? this.receiver)?.(packet.bytes.subarray(0, packet.length));
       }
       this.#spare.push(packet.bytes);
     });
@@ -250,19 +264,94 @@ export class WireLink implements Link {
   }
 }
 
+/** How a box stands on a wire. */
+export interface InsertOptions {
+  /** The packets that go through it; those of the other way pass it by. Default: both ways. */
+  readonly only?: Way;
+  /** Delay between it and what is behind it, the next box or end b, µs; in addition to that of the wire. Default 0. */
+  readonly beyond?: number;
+}
+
+interface Station {
+  readonly box: Middlebox;
+  readonly only: Way | undefined;
+  readonly beyond: number;
+}
+
+/** What a wire has of the network it belongs to. */
+export interface WireOrigin {
+  readonly clock: SimClock;
+  /** Random numbers of one's own, by a label. */
+  random(label: string): Random;
+  /** Called when the carrier comes or goes. */
+  onCarrier(up: boolean): void;
+}
+
 /** A pair of directions between two ends, a and b. */
 export class Wire {
   readonly name: string;
   readonly aToB: WireDirection;
   readonly bToA: WireDirection;
-  readonly #onCarrier: (up: boolean) => void;
+  readonly #origin: WireOrigin;
+  /** From end a to end b. They stand at end b, behind queue, rate, loss and delay of a's packets. */
+  readonly #stations: Station[] = [];
   #up = true;
 
-  constructor(name: string, aToB: WireDirection, bToA: WireDirection, onCarrier: (up: boolean) => void) {
+  constructor(name: string, aToB: WireDirection, bToA: WireDirection, origin: WireOrigin) {
     this.name = name;
     this.aToB = aToB;
     this.bToA = bToA;
-    this.#onCarrier = onCarrier;
+    this.#origin = origin;
+  }
+
+  /**
+   * Puts a box on the wire, at end b, behind those that are there already. End a is its inside.
+   * @throws MptcpError EINVAL for a delay that is none, and Error when the box stands on a wire already.
+   */
+  insert(box: Middlebox, { only, beyond = 0 }: InsertOptions = {}): void {
+    if (!(beyond >= 0 && beyond <= 1e12)) {
+      throw new MptcpError('EINVAL', 'insert', { detail: `beyond is ${beyond} and must be µs from 0 on` });
+    }
+    const { clock } = this.#origin;
+    const index = this.#stations.length;
+    box.install({
+      now: () => clock.now(),
+      after: (delay, callback) => clock.schedule(clock.now() + delay, callback),
+      random: this.#origin.random(`box:${index}`),
+      emit: (way, packet) => this.#pass(index, way, packet),
+    });
+    this.#stations.push({ box, only, beyond });
+    this.aToB.atEnd = (bytes) => this.#reach(0, 'out', bytes.slice());
+    // Packets of b enter from behind the last box; b is not called back while it sends.
+    this.bToA.atStart = (bytes) => this.#pass(this.#stations.length, 'in', bytes);
+  }
+
+  /** The boxes on the wire, from end a to end b. */
+  get boxes(): readonly Middlebox[] {
+    return this.#stations.map(({ box }) => box);
+  }
+
+  /** A packet leaves the place of the box `index` and goes to its next. */
+  #pass(index: number, way: Way, packet: Uint8Array): void {
+    const next = way === 'out' ? index + 1 : index - 1;
+    const stretch = this.#stations[way === 'out' ? index : next]?.beyond;
+    if (stretch === undefined) {
+      this.bToA.enqueue(packet.length, (target) => target.set(packet));
+      return;
+    }
+    this.#origin.clock.schedule(this.#origin.clock.now() + stretch, () => this.#reach(next, way, packet));
+  }
+
+  /** A packet comes to the place of the box `index`, or to end b. */
+  #reach(index: number, way: Way, packet: Uint8Array): void {
+    const station = this.#stations[index];
+    if (station === undefined) {
+      if (!this.aToB.cut) this.aToB.receiver?.(packet);
+    } else if (station.only === undefined || station.only === way) {
+      station.box.take(way, packet);
+    } else {
+      this.#pass(index, way, packet);
+    }
   }
 
   /** Changes both directions. @throws MptcpError EINVAL. */
@@ -289,7 +378,7 @@ export class Wire {
     this.#up = up;
     if (up) this.mend();
     else this.cut();
-    this.#onCarrier(up);
+    this.#origin.onCarrier(up);
   }
 
   get up(): boolean {

@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compared } from '../../bench/against.js';
 import { judge, MARKS, type Mark } from '../../bench/marks.js';
+import { CELLS, type Cell, passed } from '../../bench/middleboxes/cells.js';
+import type { Result } from '../../bench/middleboxes/transfer.js';
 import { type Measurement, measurement, toJson } from '../../bench/record.js';
 import { htmlReport } from '../../bench/report/html.js';
 import { markdownReport } from '../../bench/report/markdown.js';
+import { withMiddleboxTable } from '../../bench/report/middleboxes.js';
 import { barPlot, formatFigure, linePlot, niceCeiling } from '../../bench/report/plot.js';
 import { parts } from '../../bench/report/profile.js';
 
@@ -129,5 +133,62 @@ describe('the comparison of two trees', () => {
   it('leaves out what one of them did not measure', () => {
     expect(compared('core/x', 'v1', [figures(1), {}], [figures(1), figures(1)])).toEqual([]);
     expect(compared('core/y', 'v1', [figures(1)], [figures(1)])).toEqual([]);
+  });
+});
+
+describe('the page on middleboxes', () => {
+  const cell = (name: string, outcome: string, pass: boolean, details: Record<string, string>): Measurement => ({
+    ...measurement({ name: `middleboxes/${name}`, unit: 's', better: 'smaller', ours: [1], details }),
+    outcome,
+    pass,
+  });
+  const page = readFileSync(new URL('../../docs/middleboxes.md', import.meta.url), 'utf8');
+
+  it('has a row for each box, and marks what does not pass', () => {
+    const measured = [
+      cell('nat-ipv4-1sf', 'multipath', true, { plain: 'complete', bytes: 'right' }),
+      cell('nat-ipv6-1sf', 'reset', false, { plain: 'complete', bytes: 'right' }),
+      cell('nat-ipv4-1sf-checksum', 'fallback', true, { plain: 'complete', bytes: 'altered', reason: 'checksum' }),
+    ];
+    const text = withMiddleboxTable(page, measured);
+    expect(text).toContain(
+      '| `nat` | NAT of address and port | complete | ' +
+        'multipath / **reset**; checksum: fallback (checksum), bytes altered |  |  |  |',
+    );
+    expect(text.startsWith(page.slice(0, 200))).toBe(true);
+    // Made again it is the same.
+    expect(withMiddleboxTable(text, measured)).toBe(text);
+    expect(() => withMiddleboxTable('# Another page', measured)).toThrow('docs/middleboxes.md must have');
+  });
+
+  it('is of cells with names of their own', () => {
+    const names = CELLS.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toContain('middleboxes/nat-ipv4-2sf-checksum');
+  });
+
+  it('passes what got through, and errors where plain TCP has some', () => {
+    const nat = CELLS.find(({ name }) => name === 'middleboxes/nat-ipv4-1sf') as Cell;
+    const one = CELLS.find(({ name }) => name === 'middleboxes/corrupt-ipv4-2sf-initial-checksum') as Cell;
+    const result: Result = {
+      outcome: 'multipath',
+      bytes: 'right',
+      wrong: '',
+      reason: '',
+      time: 1,
+      subflows: 1,
+      interventions: 1,
+      leaks: [],
+    };
+    const reset: Result = { ...result, outcome: 'reset' };
+    expect(passed(nat, result, result)).toBe(true);
+    expect(passed(nat, reset, result)).toBe(false);
+    expect(passed(nat, reset, reset)).toBe(true);
+    expect(passed(nat, { ...result, outcome: 'stuck' }, reset)).toBe(false);
+    expect(passed(nat, { ...result, leaks: ['client subflows 1'] }, result)).toBe(false);
+    expect(passed(nat, { ...result, bytes: 'altered' }, result)).toBe(false);
+    expect(passed(one, reset, { ...result, bytes: 'altered' })).toBe(false);
+    expect(passed(one, { ...result, outcome: 'fallback', bytes: 'altered' }, result)).toBe(true);
+    expect(passed(one, { ...result, outcome: 'fallback', bytes: 'altered', wrong: 'client at 9' }, result)).toBe(false);
   });
 });

@@ -9,8 +9,10 @@ import {
   FALLBACK_PEER_SYN,
   FALLBACK_PEER_SYN_ACK,
   FALLBACK_SIMULTANEOUS_OPEN,
+  FALLBACK_STRIPPED_DATA,
   FALLBACK_SYN_RETRIES,
   FALLBACK_THIRD_ACK,
+  FALLBACK_UNANSWERED,
 } from '../../host/abi.js';
 import { MptcpPeer, mptcpActive, mptcpPassive, SYN } from './handshakes.js';
 import { Script, type ScriptOptions, VARIANTS } from './script.js';
@@ -98,6 +100,93 @@ describe.each(VARIANTS)('fallback to TCP (%s)', (variant) => {
     expect(script.counter('MPTcpExtDssFallback')).toBe(1);
     talk(script, peer, handle, 9, 1);
     expect(script.counter('MPTcpExtMPCurrEstab')).toBe(0);
+  });
+
+  it('when the SYN comes again without MP_CAPABLE, as our SYN/ACK does not get through', () => {
+    const script = open();
+    const listener = script.listen(80);
+    const peer = new MptcpPeer(script);
+    peer.send('S', { ...SYN, mptcp: [{ capable: 'syn' }] });
+    peer.expect('SA', { mptcp: [{ capable: 'synack' }] });
+    script.advance(900_000);
+    peer.send('S', { ...SYN, mptcp: [{ capable: 'syn' }] });
+    peer.expect('SA', { mptcp: [{ capable: 'synack' }] });
+    peer.send('S', { ...SYN, seq: 1 });
+    script.advance(900_000);
+    script.skip();
+    peer.send('S', SYN);
+    peer.expect('SA', { mptcp: [] });
+    peer.send('A', { seq: 1, ack: 1 });
+    const handle = script.accept(listener);
+    expect(script.info(handle).fallback).toBe(FALLBACK_PEER_SYN);
+    talk(script, peer, handle, 1, 1);
+  });
+
+  it('when the first data goes unanswered as often as a SYN may', () => {
+    const script = open({ config: [[CONFIG_SYN_RETRIES_BEFORE_FALLBACK, 1]] });
+    const { peer, handle } = mptcpActive(script, { confirm: false });
+    script.write(handle, 'data');
+    peer.expect('A', { data: 'data', mptcp: [{ capable: 'ack', length: 4 }] });
+    script.advance(2_000_000);
+    const sent: number[] = [];
+    for (let packet = script.take(peer); packet !== undefined; packet = script.take(peer)) {
+      if (packet.data.length > 0) sent.push(packet.options.mptcp?.length ?? 0);
+    }
+    // A tail loss probe and timeouts; for a second SYNs would have asked, too.
+    expect(sent).toEqual([1, 1, 1, 0]);
+    expect(script.info(handle).fallback).toBe(FALLBACK_UNANSWERED);
+    expect(script.counter('MPTcpExtMPCapableDataFallback')).toBe(1);
+    peer.send('A', { seq: 1, ack: 5 });
+    talk(script, peer, handle, 1, 5);
+  });
+
+  it('when the SYN/ACK comes again and again after the third ACK', () => {
+    const script = open({ config: [[CONFIG_SYN_RETRIES_BEFORE_FALLBACK, 1]] });
+    const { peer, handle } = mptcpActive(script, { confirm: false });
+    const again = { ...SYN, seq: 0, ack: 1, mptcp: [{ capable: 'synack' as const, key: peer.key }] };
+    peer.send('SA', again);
+    peer.expect('A', { mptcp: [{ capable: 'ack' }] });
+    script.advance(1_500_000);
+    peer.send('SA', again);
+    peer.expect('A', { mptcp: [] });
+    expect(script.info(handle).fallback).toBe(FALLBACK_UNANSWERED);
+    talk(script, peer, handle, 1, 1);
+  });
+
+  it('not for that once the peer has shown that options get through', () => {
+    const script = open({ config: [[CONFIG_SYN_RETRIES_BEFORE_FALLBACK, 0]] });
+    const { peer, handle } = mptcpActive(script);
+    script.write(handle, 'data');
+    script.advance(3_000_000);
+    script.skip();
+    peer.send('SA', { ...SYN, seq: 0, ack: 1, mptcp: [{ capable: 'synack', key: peer.key }] });
+    expect(script.info(handle).fallback).toBe(0);
+  });
+
+  it('when what was acknowledged comes again without options: the ACKs did not get through', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+    peer.expect('A', { ack: 7, mptcp: [{ dss: true }] });
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped' });
+    expect(script.info(handle).fallback).toBe(0);
+    script.advance(1_000_000);
+    script.skip();
+    peer.send('A', { seq: 1, ack: 1, data: 'mapped' });
+    expect(script.info(handle).fallback).toBe(FALLBACK_STRIPPED_DATA);
+    script.skip();
+    expect(script.readText(handle)).toBe('mapped');
+    // Not even an infinite mapping: it would be dropped as well.
+    talk(script, peer, handle, 7, 1);
+  });
+
+  it('tells of it before the bytes that came so', () => {
+    const script = open();
+    const { peer } = mptcpPassive(script);
+    script.events();
+    peer.send('A', { seq: 1, ack: 1, data: 'stripped' });
+    expect(script.events()).toEqual([`fallback ${FALLBACK_FIRST_DATA}`, 'readable']);
   });
 
   it('when the first data comes without a mapping, at the side that connected', () => {
