@@ -185,6 +185,7 @@ async function transfer(
 ): Promise<Transferred> {
   const { ipv6, plain, variant } = scenario;
   const pause = variant.pause ?? PAUSE;
+  const closely = variant.rewrites === true && scenario.checksum;
   const request = payload(2 * index + 1, index === 0);
   const response = payload(2 * index + 2, false);
   const start = network.now;
@@ -196,9 +197,9 @@ async function transfer(
       sockets.push(socket);
       const theirs = accepted.then((peer) => {
         sockets.push(peer);
-        return talk(network, peer, response, order === 'client', pause);
+        return talk(network, peer, response, { second: order === 'client', pause, closely });
       });
-      const ours = await talk(network, socket, request, order === 'server', pause);
+      const ours = await talk(network, socket, request, { second: order === 'server', pause, closely });
       // A connection that was never accepted has one end.
       const never = network.sleep(LIMIT / 2).then(() => undefined);
       const peer = await (sockets.length === 2 ? theirs : Promise.race([theirs, never]));
@@ -217,20 +218,30 @@ async function transfer(
 }
 
 /** Writes a stream and reads the other one; `second` waits for the end of that before it ends its own. */
-async function talk(network: Network, socket: Socket, bytes: Buffer, second: boolean, pause: number): Promise<Read> {
+async function talk(
+  network: Network,
+  socket: Socket,
+  bytes: Buffer,
+  { second, pause, closely }: { second: boolean; pause: number; closely: boolean },
+): Promise<Read> {
   const pieces: Buffer[] = [];
   let error: string | undefined;
   let info: ConnectionInfo | undefined;
-  let multipathBytes = 0;
+  let multipathBytes: number | undefined;
   const look = (): void => {
     info = socket.info() ?? info;
   };
   const read = new Promise<void>((resolve) => {
-    socket.on('data', (piece: Buffer) => pieces.push(piece));
-    socket.on('fallback', () => {
-      multipathBytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    const fellBack = (): void => {
+      multipathBytes ??= pieces.reduce((sum, { length }) => sum + length, 0);
       look();
+    };
+    socket.on('data', (piece: Buffer) => {
+      // A stream may read before the event of the same moment is told.
+      if (closely && multipathBytes === undefined && socket.info()?.multipath === false) fellBack();
+      pieces.push(piece);
     });
+    socket.on('fallback', fellBack);
     socket.once('end', () => {
       look();
       resolve();
@@ -253,7 +264,7 @@ async function talk(network: Network, socket: Socket, bytes: Buffer, second: boo
   look();
   // What was written must have arrived, or an error says that it did not.
   if (error === undefined && !socket.closed) await new Promise((resolve) => socket.once('close', resolve));
-  return { bytes: Buffer.concat(pieces), error, info, multipathBytes };
+  return { bytes: Buffer.concat(pieces), error, info, multipathBytes: multipathBytes ?? 0 };
 }
 
 /** Holds what both ends read against what was sent: the client's, then the server's. */
