@@ -144,11 +144,12 @@ export class JoinBed {
   }
 
   /** Opens the connection, over path 1 unless said otherwise; from then on both ends send all the time. */
-  async start(options: { family?: Family; host?: string; from?: string } = {}): Promise<void> {
-    const { family, host = addressOf('server', 1, family), from } = options;
+  async start(options: { family?: Family; host?: string; from?: string; keep?: boolean } = {}): Promise<void> {
+    const { family, host = addressOf('server', 1, family), from, keep = false } = options;
     const listenAt = host.includes(':') ? host : addressOf('server', 1);
     this.server.prepare({ listen: true, host: listenAt, port: this.port, from: undefined });
     this.client.prepare({ listen: false, host, port: this.port, from });
+    if (keep) this.ours.peer.keep = true;
     await this.server.peer.open();
     this.#start = performance.now();
     await this.client.peer.open();

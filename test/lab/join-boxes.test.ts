@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mptcpOptions, tcpOf } from './join-boxes.js';
+import { invertByte, mptcpOptions, tcpOf } from './join-boxes.js';
 
 const ADD_ADDR = [30, 8, 0x31, 2, 10, 99, 2, 1];
 
@@ -32,5 +32,27 @@ describe('what a box reads of a packet', () => {
 
   it('does not run past a bad length', () => {
     expect(mptcpOptions(packet(4, [3, 0, 30, 200])).length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('a box that changes a byte', () => {
+  const checksum = (bytes: Buffer, tcp: number): number => {
+    let total = 0;
+    for (let at = tcp; at < bytes.length; at += 2) total += (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
+    while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
+    return total;
+  };
+
+  it.each([0, 1, 2, 3, 4])('leaves the TCP checksum right, at byte %i of an odd payload', (at) => {
+    const before = packet(4, ADD_ADDR);
+    const after = Buffer.from(before);
+    const tcp = 20;
+    const payload = before.length - 5;
+    invertByte(after, payload + at, tcp);
+    expect(after[payload + at]).toBe((before[payload + at] ?? 0) ^ 0xff);
+    expect(checksum(after, tcp)).toBe(checksum(before, tcp));
+    expect(
+      [...after].filter((byte, index) => byte !== before[index] && index !== tcp + 16 && index !== tcp + 17),
+    ).toHaveLength(1);
   });
 });

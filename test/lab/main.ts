@@ -4,6 +4,7 @@ import { fastOpen } from './fast-open-scenario.js';
 import { fetchKernel, pathCut, plainCurl, signal } from './fetch-scenarios.js';
 import { joinFastclose } from './join-endings.js';
 import { joinEndpoints } from './join-endpoints.js';
+import { joinFail } from './join-fail.js';
 import { joinLinkFailure } from './join-failures.js';
 import { joinFullmesh } from './join-fullmesh.js';
 import { joinChecksum, joinCookies, joinDeny } from './join-settings.js';
@@ -34,6 +35,7 @@ const SCENARIOS: readonly Scenario[] = [
   joinDeny,
   joinFullmesh,
   joinFastclose,
+  joinFail,
   joinLinkFailure,
   simultFlows,
   iperf3,

@@ -108,6 +108,10 @@ export class OwnPeer implements Peer {
   #socket: Socket | undefined;
   #sent = 0;
   #received = 0;
+  /** All bytes of each way, where they are kept. */
+  readonly kept: { readonly sent: Buffer[]; readonly received: Buffer[] } = { sent: [], received: [] };
+  /** Bytes are kept, for a test that looks into them. */
+  keep = false;
   #timer: NodeJS.Timeout | undefined;
   #error: string | undefined;
   readonly #connected: Promise<void>;
@@ -157,6 +161,7 @@ export class OwnPeer implements Peer {
     socket.on('data', (chunk: Buffer) => {
       this.#receivedHash.update(chunk);
       this.#received += chunk.length;
+      if (this.keep) this.kept.received.push(Buffer.from(chunk));
     });
     socket.once('close', () => {
       clearInterval(this.#timer);
@@ -177,6 +182,7 @@ export class OwnPeer implements Peer {
     piece.writeBigUInt64BE(BigInt(this.#sent));
     this.#sentHash.update(piece);
     this.#sent += piece.length;
+    if (this.keep) this.kept.sent.push(piece);
     socket.write(piece);
   }
 
