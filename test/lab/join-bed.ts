@@ -49,6 +49,18 @@ const TROUBLE = [
   'MPJoinNoTokenFound',
 ] as const satisfies readonly Counted[];
 
+/** How a connection begins. */
+export interface StartOptions {
+  readonly family?: Family;
+  /** Where the client connects to; the address of the server on path 1 when left out. */
+  readonly host?: string;
+  readonly from?: string;
+  /** Our peer keeps all bytes. */
+  readonly keep?: boolean;
+  /** Bytes that each end sends at a time. */
+  readonly piece?: number;
+}
+
 /** Numbers that counters must have: exactly, or at least and at most. */
 export type Expected = Partial<Record<Counted, number | readonly [least: number, most: number]>>;
 
@@ -144,11 +156,12 @@ export class JoinBed {
   }
 
   /** Opens the connection, over path 1 unless said otherwise; from then on both ends send all the time. */
-  async start(options: { family?: Family; host?: string; from?: string; keep?: boolean } = {}): Promise<void> {
-    const { family, host = addressOf('server', 1, family), from, keep = false } = options;
+  async start(options: StartOptions = {}): Promise<void> {
+    const { family, host = addressOf('server', 1, family), from, keep = false, piece } = options;
     const listenAt = host.includes(':') ? host : addressOf('server', 1);
-    this.server.prepare({ listen: true, host: listenAt, port: this.port, from: undefined });
-    this.client.prepare({ listen: false, host, port: this.port, from });
+    const pieces = piece === undefined ? {} : { piece };
+    this.server.prepare({ listen: true, host: listenAt, port: this.port, from: undefined, ...pieces });
+    this.client.prepare({ listen: false, host, port: this.port, from, ...pieces });
     if (keep) this.ours.peer.keep = true;
     await this.server.peer.open();
     this.#start = performance.now();

@@ -1,6 +1,6 @@
 """One connection of the kernel that sends and receives at a steady pace until it is told to end.
 
-The argument is a plan as JSON: {"listen", "host", "port", "from", "mptcp"}. Orders come by standard input, one a line:
+The argument is a plan as JSON: {"listen", "host", "port", "from", "mptcp", "piece"}. Orders come by standard input, one a line:
 "open" listens or connects, "finish" sends no more and reads to the end of the stream, "reset" closes with a reset, "info"
 asks for the kernel's struct mptcp_info. What happens is told by standard output, one JSON object a line. The program
 lives until standard input ends, so that its entry in /proc shows the counters of its namespace.
@@ -19,10 +19,9 @@ SOL_MPTCP = 284
 MPTCP_INFO = 1
 FALLBACK = 1
 TICK = 0.002
-PIECE = 4096
 plan = json.loads(sys.argv[1])
 listeners = []
-pattern = bytearray(os.urandom(PIECE))
+pattern = bytearray(os.urandom(plan["piece"]))
 # Without a buffer: what select() tells of it is all there is.
 orders = open(0, "rb", buffering=0)
 
@@ -31,6 +30,8 @@ class Stream:
     def __init__(self, connection):
         self.connection = connection
         connection.setblocking(False)
+        # A piece goes out as it is.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sent = 0
         self.received = 0
         self.sent_hash = hashlib.sha256()

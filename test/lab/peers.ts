@@ -22,6 +22,8 @@ export interface PeerPlan {
   readonly port: number;
   /** Local address of the first subflow of a client; chosen when undefined. */
   readonly from: string | undefined;
+  /** Bytes that each end sends at a time; default 4,096. */
+  readonly piece?: number;
 }
 
 /** One end of a connection. From the moment it is open both ends send at a steady pace until they finish. */
@@ -40,7 +42,7 @@ export interface Peer {
   received(): number | undefined;
 }
 
-/** Bytes that each end sends at a time, and how often, ms: 16 Mbit/s. */
+/** Bytes that each end sends at a time when nothing else is said, and how often, ms: 16 Mbit/s. */
 const PIECE = 4096;
 const TICK_MS = 2;
 
@@ -51,7 +53,7 @@ export class KernelPeer implements Peer {
 
   constructor(namespace: NetworkNamespace, plan: PeerPlan & { readonly mptcp: boolean }) {
     this.#listen = plan.listen;
-    const argument = JSON.stringify({ ...plan, from: plan.from ?? null });
+    const argument = JSON.stringify({ ...plan, from: plan.from ?? null, piece: plan.piece ?? PIECE });
     this.#program = new Program(namespace, [pythonProgram(), labProgram('kernel_peer.py'), argument], { input: true });
   }
 
@@ -104,7 +106,7 @@ export class OwnPeer implements Peer {
   readonly #plan: PeerPlan;
   readonly #sentHash: Hash = createHash('sha256');
   readonly #receivedHash: Hash = createHash('sha256');
-  readonly #pattern = randomBytes(PIECE);
+  readonly #pattern: Buffer;
   #socket: Socket | undefined;
   #sent = 0;
   #received = 0;
@@ -122,6 +124,7 @@ export class OwnPeer implements Peer {
   constructor(stack: Stack, plan: PeerPlan) {
     this.#stack = stack;
     this.#plan = plan;
+    this.#pattern = randomBytes(plan.piece ?? PIECE);
     this.#connected = new Promise((resolve) => {
       this.#onConnected = resolve;
     });
