@@ -3,7 +3,7 @@ import type { PcapngWriter } from '../../host/link/pcapng.js';
 import { tap } from '../../host/link/pcapng.js';
 import { openTun } from '../../host/link/tun.js';
 import type { NetworkNamespace } from '../../host/netns.js';
-import { Stack } from '../../host/node.js';
+import { type Link, Stack } from '../../host/node.js';
 import { createNamespace, leftInUse, removeNamespace } from './laboratory.js';
 import type { Exchange } from './peers.js';
 import { RelayLink } from './relay-link.js';
@@ -92,14 +92,17 @@ export class JoinBed {
     const stack = new Stack({ name: 'join', memory: MEMORY, config: { timeWait: TIME_WAIT } });
     const namespace = await createNamespace('join');
     try {
+      const taken: Link[] = [];
       const links = numbers.map((path) => {
         const tun = openTun({ name: device(path), netns: namespace.name, addresses: both(kernelRole, path) });
         const link = new RelayLink(tun, options.rate);
-        stack.addLink(writer === undefined ? link : tap(link, writer), { addresses: both(role, path) });
+        const seen = writer === undefined ? link : tap(link, writer);
+        stack.addLink(seen, { addresses: both(role, path) });
+        taken.push(seen);
         return link;
       });
       if (kernelRole === 'client') await routeBySource(namespace, numbers);
-      const sides = [new OwnSide(role, stack), new KernelSide(kernelRole, namespace)] as const;
+      const sides = [new OwnSide(role, stack, taken), new KernelSide(kernelRole, namespace)] as const;
       const [server, client] = role === 'server' ? sides : ([sides[1], sides[0]] as const);
       return new JoinBed(pairing, server, client, links, [namespace]);
     } catch (error) {
@@ -227,6 +230,32 @@ export class JoinBed {
     for (const side of [this.server, this.client]) {
       for (const name of TROUBLE) this.expect(side, { [name]: 0 }, true);
     }
+  }
+
+  /** Announcements with a port, and joins to them, as `mptcp_join.sh` counts them. */
+  ported(count: number): void {
+    this.expect(this.client, { PortAdd: count, MPJoinPortSynAckRx: count });
+    this.expect(this.server, { MPJoinPortSynRx: count, MPJoinPortAckRx: count });
+  }
+
+  /** MP_PRIO that each side sent, and the other received. */
+  priorities(byServer: number, byClient: number): void {
+    this.expect(this.server, { MPPrioTx: byServer, MPPrioRx: byClient });
+    this.expect(this.client, { MPPrioTx: byClient, MPPrioRx: byServer });
+  }
+
+  /** Bytes that a path of our stack carried so far, both ways. */
+  carried(path: number): number {
+    const link = this.ours.stack.links()[path - 1];
+    return (link?.bytesIn ?? 0) + (link?.bytesOut ?? 0);
+  }
+
+  /** What paths carry while so many bytes more come to our stack. */
+  async comparison(paths: readonly number[], bytes: number): Promise<number[]> {
+    const before = paths.map((path) => this.carried(path));
+    const received = this.ours.peer.received() ?? 0;
+    await this.until('more data', () => (this.ours.peer.received() ?? 0) >= received + bytes);
+    return paths.map((path, index) => this.carried(path) - (before[index] ?? 0));
   }
 
   /** Both ends received what the other sent. */

@@ -7,12 +7,6 @@ const RATE = 12e6 / 8;
 /** Bytes that must come after paths failed, to and from our stack together. */
 const AFTER = 1 << 20;
 
-/** Bytes that went by a path so far, both ways. */
-function carried(bed: JoinBed, path: number): number {
-  const link = bed.ours.stack.links()[path - 1];
-  return (link?.bytesIn ?? 0) + (link?.bytesOut ?? 0);
-}
-
 /** Two more subflows, the last one with flags of its own; then paths fail in the middle of the transfer. */
 async function fail(bed: JoinBed, failing: readonly number[], last: readonly EndpointFlag[]): Promise<number> {
   await bed.limits([2, 1], [2, 1]);
@@ -23,9 +17,9 @@ async function fail(bed: JoinBed, failing: readonly number[], last: readonly End
   await bed.moves();
   for (const path of failing) bed.link(path).cut();
   const before = bed.ours.peer.received() ?? 0;
-  const used = carried(bed, 3);
+  const used = bed.carried(3);
   await bed.until('data by what is left', () => (bed.ours.peer.received() ?? 0) >= before + AFTER);
-  const after = carried(bed, 3) - used;
+  const after = bed.carried(3) - used;
   // What is on a dead path keeps its subflow for as long as it is tried again.
   await bed.exchanged();
   bed.joins(2);

@@ -56,5 +56,48 @@ export const joinFullmesh = joinScenario(
         },
       }),
     ),
+    {
+      name: 'the flag is set',
+      async run(bed) {
+        await bed.limits([4, 4], [4, 4]);
+        const id = await bed.client.add(2, ['subflow']);
+        await bed.start();
+        await bed.joined(1);
+        await bed.client.change(id, 'fullmesh');
+        await bed.joined(2);
+        await bed.finish();
+        bed.joins(2);
+        bed.withdrawn(bed.client, 0, 1);
+      },
+    },
+    {
+      name: 'the flag is taken away',
+      async run(bed) {
+        await bed.limits([4, 4], [4, 4]);
+        const id = await bed.client.add(2, ['subflow', 'fullmesh']);
+        await bed.start();
+        await bed.joined(1);
+        await bed.client.change(id, 'nofullmesh');
+        await bed.joined(2);
+        await bed.finish();
+        bed.joins(2);
+        bed.withdrawn(bed.client, 0, 1);
+      },
+    },
+    {
+      name: 'the flag is taken away together with backup',
+      async run(bed) {
+        await bed.limits([4, 4], [4, 4]);
+        const id = await bed.client.add(2, ['subflow', 'backup', 'fullmesh']);
+        await bed.start();
+        await bed.joined(1);
+        await bed.client.change(id, 'nobackup', 'nofullmesh');
+        await bed.joined(2);
+        await bed.finish();
+        bed.joins(2);
+        bed.expect(bed.server, { MPJoinSynBackupRx: 1, MPPrioRx: 1 });
+        bed.withdrawn(bed.client, 0, 1);
+      },
+    },
   ],
 );

@@ -110,6 +110,34 @@ const cells: readonly JoinCell[] = [
     },
   },
   {
+    name: 'the first subflow of the client',
+    async run(bed) {
+      await bed.limits([1, 0], [1, 0]);
+      await bed.client.add(3, ['subflow']);
+      await bed.start();
+      await bed.joined(1);
+      await bed.client.removeInitial();
+      await bed.counted(bed.server, { RmAddr: 1 });
+      await bed.finish();
+      bed.joins(1);
+      bed.withdrawn(bed.client, 1, 1);
+    },
+  },
+  {
+    name: 'the first address of the server',
+    async run(bed) {
+      await bed.limits([1, 0], [1, 1]);
+      await bed.server.add(2, ['signal']);
+      await bed.start();
+      await bed.joined(1);
+      await bed.server.removeInitial();
+      await bed.counted(bed.client, { RmAddr: 1 });
+      await bed.finish();
+      bed.joins(1);
+      bed.withdrawn(bed.server, 1, 1);
+    },
+  },
+  {
     name: 'all addresses',
     options: FOUR,
     async run(bed) {

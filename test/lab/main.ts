@@ -2,12 +2,17 @@ import { parseArgs } from 'node:util';
 import { columns } from '../../host/cli/transfer-report.js';
 import { fastOpen } from './fast-open-scenario.js';
 import { fetchKernel, pathCut, plainCurl, signal } from './fetch-scenarios.js';
+import { joinBackup } from './join-backup.js';
 import { joinFastclose } from './join-endings.js';
 import { joinEndpoints } from './join-endpoints.js';
 import { joinFail } from './join-fail.js';
 import { joinLinkFailure } from './join-failures.js';
+import { joinFamilies } from './join-families.js';
 import { joinFullmesh } from './join-fullmesh.js';
+import { joinPorts } from './join-ports.js';
+import { joinRemove } from './join-remove.js';
 import { joinChecksum, joinCookies, joinDeny } from './join-settings.js';
+import { joinSignal } from './join-signal.js';
 import { joinSubflows } from './join-subflows.js';
 import { removeLeftoversAtExit } from './leftovers.js';
 import { iperf3, many } from './load-scenarios.js';
@@ -29,11 +34,16 @@ const SCENARIOS: readonly Scenario[] = [
   synCookies,
   fastOpen,
   joinSubflows,
+  joinSignal,
+  joinRemove,
   joinEndpoints,
+  joinBackup,
+  joinPorts,
+  joinFamilies,
+  joinFullmesh,
   joinCookies,
   joinChecksum,
   joinDeny,
-  joinFullmesh,
   joinFastclose,
   joinFail,
   joinLinkFailure,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { CounterName } from '../../host/abi.js';
 import type { NetworkNamespace } from '../../host/netns.js';
-import type { Stack } from '../../host/node.js';
+import type { Link, Stack } from '../../host/node.js';
 import { KernelPeer, OwnPeer, type Peer, type PeerPlan } from './peers.js';
 
 /** Counters by the kernel's names, without their prefix `MPTcpExt`. */
@@ -44,6 +44,10 @@ export interface Side {
   add(path: number, flags: readonly EndpointFlag[], more?: EndpointMore): Promise<number>;
   /** Removes an endpoint that was added. */
   remove(id: number): Promise<void>;
+  /** Removes the address of the initial subflow, which has the id 0. */
+  removeInitial(): Promise<void>;
+  /** Changes flags of an endpoint. */
+  change(id: number, ...changes: readonly EndpointChange[]): Promise<void>;
   flush(): Promise<void>;
   /** Counters by name, those that are 0 may be missing. */
   counters(): Partial<Record<Counted, number>>;
@@ -65,6 +69,7 @@ export function addressOf(role: Role, path: number, family: Family = 'ipv4'): st
 export class KernelSide implements Side {
   readonly kind = 'kernel';
   #peer: KernelPeer | undefined;
+  #initial = '';
   #last: number;
 
   constructor(
@@ -108,6 +113,14 @@ export class KernelSide implements Side {
     await this.#mptcp('endpoint', 'delete', 'id', String(id));
   }
 
+  async removeInitial(): Promise<void> {
+    await this.#mptcp('endpoint', 'delete', 'id', '0', this.#initial);
+  }
+
+  async change(id: number, ...changes: readonly EndpointChange[]): Promise<void> {
+    await this.#mptcp('endpoint', 'change', 'id', String(id), ...changes);
+  }
+
   async flush(): Promise<void> {
     await this.#mptcp('endpoint', 'flush');
   }
@@ -122,6 +135,7 @@ export class KernelSide implements Side {
   }
 
   prepare(plan: PeerPlan): void {
+    this.#initial = addressOf(this.role, 1, plan.host.includes(':') ? 'ipv6' : 'ipv4');
     const host = plan.listen ? (plan.host.includes(':') ? '::' : '0.0.0.0') : plan.host;
     this.#peer = new KernelPeer(this.namespace, { ...plan, host, mptcp: true });
   }
@@ -144,6 +158,7 @@ export class OwnSide implements Side {
   constructor(
     readonly role: Role,
     readonly stack: Stack,
+    private readonly links: readonly Link[],
   ) {
     this.#last = FIRST_ID[role];
   }
@@ -177,6 +192,18 @@ export class OwnSide implements Side {
 
   async remove(id: number): Promise<void> {
     this.stack.removeEndpoint(id);
+  }
+
+  async removeInitial(): Promise<void> {
+    const [link] = this.links;
+    const address = this.peer.socket.info()?.localAddress;
+    if (link === undefined || address === undefined) throw new Error('there is no initial subflow');
+    this.stack.removeAddress(link, address);
+  }
+
+  async change(id: number, ...changes: readonly EndpointChange[]): Promise<void> {
+    const flags = changes.map((change) => [change.replace(/^no/, ''), !change.startsWith('no')]);
+    this.stack.changeEndpoint(id, Object.fromEntries(flags));
   }
 
   async flush(): Promise<void> {
