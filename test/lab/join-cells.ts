@@ -11,6 +11,8 @@ export interface JoinCell {
   readonly pairings?: readonly Exclude<Pairing, 'kernels'>[];
   /** The test changes packets, or loses some on purpose: tshark is not asked, and kernels cannot show it. */
   readonly tampers?: boolean;
+  /** False where two kernels do not show it. */
+  readonly kernels?: false;
   run(bed: JoinBed): Promise<void>;
 }
 
@@ -41,7 +43,8 @@ async function runCells(
   const orders = cells
     .filter((cell) => wanted === undefined || cell.name.includes(wanted))
     .flatMap((cell) => {
-      if (kernels) return cell.tampers === true ? [] : [{ cell, pairing: 'kernels' as Pairing }];
+      if (kernels)
+        return cell.tampers === true || cell.kernels === false ? [] : [{ cell, pairing: 'kernels' as Pairing }];
       return (cell.pairings ?? (['weServe', 'weConnect'] as const)).map((pairing: Pairing) => ({ cell, pairing }));
     })
     .values();

@@ -55,8 +55,9 @@ function alone(from: Role): JoinCell {
       const ours = wayOf(bed, from) === 'out';
       const changed = hashWith(ours ? kept.sent : kept.received, corruption.offset);
       bed.equal(ours ? received.receivedHash : changed, ours ? changed : sent.sentHash, 'SHA-256 but for one byte');
-      bed.expect(receiver, { DataCsumErr: [1, 9], MPFailTx: 1, InfiniteMapRx: 1 });
-      bed.expect(sender, { MPFailRx: 1, InfiniteMapTx: 1, DataCsumErr: 0 });
+      bed.expect(receiver, { DataCsumErr: [1, 9], MPFailTx: 1 });
+      // A kernel that receives an infinite mapping before it sent its own is plain TCP from then on.
+      bed.expect(sender, { MPFailRx: 1, InfiniteMapTx: sender.kind === 'ours' ? 1 : [0, 1], DataCsumErr: 0 });
       await bed.released();
     },
   };
@@ -78,12 +79,15 @@ function beside(from: Role): JoinCell {
       await bed.joined(1);
       await bed.moves();
       const [sender, receiver] = from === 'client' ? [bed.client, bed.server] : [bed.server, bed.client];
-      corruption.arm();
-      await bed.counted(receiver, { MPFailTx: 1, MPRstTx: 1 });
+      // A segment that came before, or that TCP sends again, is of no use to the receiver: then the next is changed.
+      await bed.until('MP_FAIL', () => {
+        corruption.arm();
+        return (receiver.counters().MPFailTx ?? 0) > 0;
+      });
+      await bed.counted(receiver, { MPRstTx: 1 });
       bed.allow('DataCsumErr', 'MPFailTx', 'MPFailRx', 'DSSCorruptionReset', 'DSSNotMatching');
       await bed.finish();
       bed.joins(1);
-      bed.equal(corruption.segments, 1, 'segments changed');
       bed.expect(receiver, { DataCsumErr: [1, 9], MPFailTx: 1 });
       bed.expect(sender, { MPFailRx: 1, MPRstRx: 1, DataCsumErr: 0 });
     },
