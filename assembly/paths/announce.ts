@@ -15,6 +15,7 @@ import { endpointAt, endpointOfAddress, endpointOfId } from '../state/endpoint';
 import { LocalAddress, LostPath, localAddressPool } from '../state/path';
 import { canCarryData, Subflow } from '../state/subflow';
 import { ackNow } from '../tcp/ready';
+import { MPTCP_V0 } from '../wire/mptcp';
 import { removalCancel } from './subflows';
 
 /** What the peer is told of this side's addresses: ADD_ADDR and REMOVE_ADDR (RFC 8684 section 3.4), and their ids. */
@@ -53,8 +54,33 @@ export function announce(connection: Connection, id: u32, hi: u64, lo: u64, port
     while (last.next != 0) last = changetype<LocalAddress>(last.next);
     last.next = taken;
   }
-  announceNow(connection, local);
+  // Linux deals with one ADD_ADDR at a time and forgets those that come before it has: the next waits for the echo.
+  if (connection.version == MPTCP_V0 || !awaitsEcho(connection, local)) {
+    announceNow(connection, local);
+  } else {
+    local.due = 2;
+    announceAgainAt(connection, local);
+  }
   return 0;
+}
+
+/** The announcement that waited for the echo of another goes out. */
+export function announceNext(connection: Connection): void {
+  for (let at = connection.localAddresses; at != 0; at = changetype<LocalAddress>(at).next) {
+    const local = changetype<LocalAddress>(at);
+    if (local.due != 2) continue;
+    if (!awaitsEcho(connection, local)) announceNow(connection, local);
+    return;
+  }
+}
+
+/** True when another announcement than this one is on its way and will be sent again without an echo. */
+function awaitsEcho(connection: Connection, local: LocalAddress): bool {
+  for (let at = connection.localAddresses; at != 0; at = changetype<LocalAddress>(at).next) {
+    const other = changetype<LocalAddress>(at);
+    if (other !== local && other.echoed == 0 && other.at != 0 && other.due != 2) return true;
+  }
+  return false;
 }
 
 /** Forgets an announced address. Returns false when the id is not announced. */
@@ -67,6 +93,7 @@ export function announceForget(connection: Connection, id: u32): bool {
       else changetype<LocalAddress>(before).next = local.next;
       poolFree(localAddressPool, at);
       if (!anyDue(connection)) connection.signals &= ~SIGNAL_DUE_ANNOUNCE;
+      announceNext(connection);
       return true;
     }
     before = at;
@@ -116,7 +143,7 @@ export function signalsExpire(connection: Connection): void {
         continue;
       }
       // One that found no subflow to go by waits for that, not for time.
-      if (local.due != 0) local.at = time + max<i64>(config(CONFIG_ADD_ADDR_TIMEOUT), UNSENT_WAIT);
+      if (local.due == 1) local.at = time + max<i64>(config(CONFIG_ADD_ADDR_TIMEOUT), UNSENT_WAIT);
       else announceNow(connection, local);
     }
     if (connection.signalAt == 0 || local.at < connection.signalAt) connection.signalAt = local.at;
@@ -193,15 +220,19 @@ export function idInUse(connection: Connection, id: u32): bool {
 function announceNow(connection: Connection, local: LocalAddress): void {
   local.due = 1;
   connection.signals |= SIGNAL_DUE_ANNOUNCE;
-  // The first retransmission comes after a few round trips, later ones more rarely, up to the configured timeout.
+  announceAgainAt(connection, local);
+  signalSoon(connection);
+}
+
+/** The first retransmission comes after a few round trips, later ones more rarely, up to the configured timeout. */
+function announceAgainAt(connection: Connection, local: LocalAddress): void {
   const longest = config(CONFIG_ADD_ADDR_TIMEOUT);
   local.at = longest == 0 ? 0 : now() + min<i64>((<i64>1000000) << (2 * local.tries), longest);
   if (local.at != 0 && (connection.signalAt == 0 || local.at < connection.signalAt)) connection.signalAt = local.at;
-  signalSoon(connection);
 }
 
 function anyDue(connection: Connection): bool {
   for (let at = connection.localAddresses; at != 0; at = changetype<LocalAddress>(at).next)
-    if (changetype<LocalAddress>(at).due != 0) return true;
+    if (changetype<LocalAddress>(at).due == 1) return true;
   return false;
 }

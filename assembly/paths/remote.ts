@@ -13,14 +13,15 @@ import { poolFree, poolTake } from '../memory/pool';
 import { Connection, SIGNAL_DUE_ECHO } from '../state/connection';
 import { count } from '../state/counters';
 import { eventNotice } from '../state/events';
+import { isMapped } from '../state/link';
 import { monitorAddress } from '../state/monitor';
 import { LocalAddress, RemoteAddress, remoteAddressPool } from '../state/path';
 import { Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
-import { addAddressHmac } from '../wire/keys';
+import { addAddressHmac, mappedAddressHmac } from '../wire/keys';
 import { MPTCP_V0 } from '../wire/mptcp';
 import { options } from '../wire/options';
-import { announcedOfId, signalSoon } from './announce';
+import { announcedOfId, announceNext, signalSoon } from './announce';
 import { lostForgetRemote } from './lost';
 import { managerAnnounced, managerFill } from './manager';
 import { pathsRefreshed } from './reopen';
@@ -87,15 +88,16 @@ export function addressAnnounced(connection: Connection): void {
 
 /** True when the HMAC of the ADD_ADDR in `options` is right; RFC 6824 has none. */
 function isProven(connection: Connection): bool {
-  const hmac = addAddressHmac(
-    connection.remoteKey,
-    connection.localKey,
-    options.addId,
-    options.addHi,
-    options.addLo,
-    options.addPort,
+  if (options.addHasHmac == 0) return false;
+  const ours = connection.localKey;
+  const theirs = connection.remoteKey;
+  if (addAddressHmac(theirs, ours, options.addId, options.addHi, options.addLo, options.addPort) == options.addHmac)
+    return true;
+  // Linux announces an endpoint that was given as ::ffff:a.b.c.d in this form.
+  if (!isMapped(options.addHi, options.addLo)) return false;
+  return (
+    mappedAddressHmac(theirs, ours, options.addId, options.addHi, options.addLo, options.addPort) == options.addHmac
   );
-  return options.addHasHmac != 0 && hmac == options.addHmac;
 }
 
 /** REMOVE_ADDR arrived (RFC 8684 section 3.4.2): subflows to the addresses are reset. */
@@ -141,6 +143,7 @@ function echoed(connection: Connection): void {
   // Of an earlier announcement under this id: the one that counts is still to be echoed.
   if (local.hi != options.addHi || local.lo != options.addLo || local.port != options.addPort) return;
   local.echoed = 1;
+  announceNext(connection);
   managerFill(connection);
 }
 

@@ -13,7 +13,7 @@ export class LocalAddress {
   /** When it is sent again, µs; 0 for never. */
   at: i64;
   port: u32;
-  /** 1 while the announcement waits to be sent. */
+  /** 1 while the announcement waits to be sent, 2 while it waits for the echo of another before. */
   due: u8;
   /** 1 once the peer echoed it. */
   echoed: u8;

@@ -315,12 +315,12 @@ function echoOption(p: usize, connection: Connection): u32 {
 
 function announceOption(p: usize, connection: Connection): u32 {
   let at = connection.localAddresses;
-  while (changetype<LocalAddress>(at).due == 0) at = changetype<LocalAddress>(at).next;
+  while (changetype<LocalAddress>(at).due != 1) at = changetype<LocalAddress>(at).next;
   const local = changetype<LocalAddress>(at);
   local.due = 0;
   if (local.tries < 255) local.tries++;
   at = local.next;
-  while (at != 0 && changetype<LocalAddress>(at).due == 0) at = changetype<LocalAddress>(at).next;
+  while (at != 0 && changetype<LocalAddress>(at).due != 1) at = changetype<LocalAddress>(at).next;
   if (at == 0) connection.signals &= ~SIGNAL_DUE_ANNOUNCE;
   count(COUNTER_MPTCP_AddAddrTx);
   if (connection.version == MPTCP_V0) {

@@ -62,17 +62,26 @@ export function joinHmac(
  * port (0 when none is announced). `localKey` is the key of the side that announces.
  */
 export function addAddressHmac(localKey: u64, remoteKey: u64, addressId: u32, hi: u64, lo: u64, port: u32): u64 {
+  return hmacOfAddress(localKey, remoteKey, addressId, hi, lo, port, !isV4(hi, lo));
+}
+
+/** The same of an IPv4 address that was announced as an IPv6 address, v4-mapped: over all its 16 bytes. */
+export function mappedAddressHmac(localKey: u64, remoteKey: u64, addressId: u32, hi: u64, lo: u64, port: u32): u64 {
+  return hmacOfAddress(localKey, remoteKey, addressId, hi, lo, port, true);
+}
+
+function hmacOfAddress(localKey: u64, remoteKey: u64, addressId: u32, hi: u64, lo: u64, port: u32, wide: bool): u64 {
   storeBe64(keys, localKey);
   storeBe64(keys + 8, remoteKey);
   store<u8>(message, <u8>addressId);
   let length: u32 = 1;
-  if (isV4(hi, lo)) {
-    storeBe32(message + 1, <u32>lo);
-    length += 4;
-  } else {
+  if (wide) {
     storeBe64(message + 1, hi);
     storeBe64(message + 9, lo);
     length += 16;
+  } else {
+    storeBe32(message + 1, <u32>lo);
+    length += 4;
   }
   storeBe16(message + length, port);
   hmacSha256(keys, 16, message, length + 2, digest);

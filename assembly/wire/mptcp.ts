@@ -188,8 +188,7 @@ function dssFieldBytes(flags: u32): u32 {
 /**
  * RFC 8684 section 3.4.1, figure 12: an announcement ends with 8 bytes of HMAC, an echo has none. RFC 6824 section 3.4.1,
  * figure 12: the low bits say 4 or 6, and there is neither HMAC nor echo. By its length an option is one or the other;
- * which of them counts is for the connection to say. An IPv6 address that is v4-mapped comes out as the IPv4 address; its
- * HMAC, over 16 bytes, then does not match.
+ * which of them counts is for the connection to say. An IPv6 address that is v4-mapped comes out as the IPv4 address.
  */
 function parseAddAddr(p: usize, length: u32): bool {
   // The shortest form of each is 8 bytes; anything that is left must be one of the four without the HMAC.

@@ -73,6 +73,38 @@ describe.each(VARIANTS)('announcing addresses (%s)', (variant) => {
     expect(announcements(script, peer)).toHaveLength(0);
   });
 
+  const SEVERAL: ScriptOptions = { links: [['10.0.0.2'], [SIGNALLED, '10.1.0.3', '10.1.0.4']] };
+
+  it('sends the next when the one before was echoed: Linux forgets those that come while it deals with one', () => {
+    const script = open(SEVERAL);
+    const { peer } = mptcpActive(script);
+    script.endpoint(SIGNALLED, ENDPOINT_SIGNAL, 5);
+    script.endpoint('10.1.0.3', ENDPOINT_SIGNAL, 6);
+    script.endpoint('10.1.0.4', ENDPOINT_SIGNAL, 7);
+    expect(announcements(script, peer)).toMatchObject([{ id: 5 }]);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ addAddr: SIGNALLED, id: 5, echo: true }] });
+    expect(announcements(script, peer)).toMatchObject([{ id: 6 }]);
+    // One that is withdrawn is not waited for.
+    script.x.mptcp_endpoint_remove(6);
+    expect(announcements(script, peer)).toMatchObject([{ id: 7 }]);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ addAddr: '10.1.0.4', id: 7, echo: true }] });
+    script.advance(600_000_000);
+    expect(announcements(script, peer)).toHaveLength(0);
+  });
+
+  it('sends all of them in the end when there is no echo', () => {
+    const script = open(SEVERAL);
+    const { peer } = mptcpActive(script);
+    script.endpoint(SIGNALLED, ENDPOINT_SIGNAL, 5);
+    script.endpoint('10.1.0.3', ENDPOINT_SIGNAL, 6);
+    script.advance(1_500_000);
+    const ids = announcements(script, peer).map((option) => ('id' in option ? option.id : 0));
+    expect(ids.filter((id) => id === 5)).toHaveLength(2);
+    expect(ids.filter((id) => id === 6)).toHaveLength(1);
+    script.advance(3_600_000_000);
+    script.skip();
+  });
+
   it('gives up in the end, and at once when it is told so', () => {
     for (const timeout of [120_000_000, 0]) {
       const script = open({ config: [[CONFIG_ADD_ADDR_TIMEOUT, timeout]] });
@@ -128,6 +160,18 @@ describe.each(VARIANTS)('addresses of the peer (%s)', (variant) => {
     peer.send('A', { seq: 1, ack: 1, mptcp: [add(peer)] });
     expect(optionsTo(script, peer)).toContainEqual({ addAddr: OTHER, id: 4, echo: true });
     expect(script.events()).toEqual([]);
+  });
+
+  it('are taken when they are IPv4 in an option for IPv6, with an HMAC over 16 bytes, as Linux sends them', () => {
+    const script = open();
+    const { peer } = mptcpPassive(script);
+    const mapped = '0:0:0:0:0:ffff:a01:9';
+    const hmac = addAddrHmac(peer.key, peer.remoteKey, 4, mapped);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ addAddr: mapped, id: 4, hmac }] });
+    expect(optionsTo(script, peer)).toContainEqual({ addAddr: OTHER, id: 4, echo: true });
+    expect(script.events()).toEqual(['addressAnnounced 4']);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ addAddr: mapped, id: 5, hmac }] });
+    expect(script.counter('MPTcpExtAddAddrDrop')).toBe(1);
   });
 
   it('are ignored when their HMAC is wrong (RFC 8684 section 3.4.1)', () => {

@@ -299,8 +299,12 @@ describe.each(VARIANTS)('path managers (%s)', (variant) => {
     const script = new Script({ variant, links: LINKS, config: [[CONFIG_PATH_MANAGER, PATH_MANAGER_FULLMESH]] });
     const { peer, handle } = mptcpActive(script);
     peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer, 4)] });
-    const announced = optionsTo(script, peer).filter((option) => 'addAddr' in option && option.echo !== true);
-    expect(announced).toMatchObject([{ addAddr: '10.1.0.2' }, { addAddr: '10.2.0.2' }]);
+    for (const address of ['10.1.0.2', '10.2.0.2']) {
+      const announced = optionsTo(script, peer).filter((option) => 'addAddr' in option && option.echo !== true);
+      expect(announced).toMatchObject([{ addAddr: address }]);
+      const id = announced[0] !== undefined && 'addAddr' in announced[0] ? announced[0].id : 0;
+      peer.send('A', { seq: 1, ack: 1, mptcp: [{ addAddr: address, id, echo: true }] });
+    }
     const pairs = LINKS.flatMap(([local = ''], link) =>
       ['10.0.0.1', OTHER].map((remote) => ({ local, remote, link })),
     ).slice(1);

@@ -81,7 +81,7 @@ describe.each(VARIANTS)('a stranger (%s)', (variant) => {
     announce('10.0.0.9', 1n);
     announce('10.0.0.9', addAddrHmac(peer.remoteKey, peer.key, 5, '10.0.0.9'));
     const impossible = ['0.0.0.0', '0.1.2.3', '224.0.0.1', '239.1.1.1', '255.255.255.255', '127.0.0.1', '127.9.9.9'];
-    const impossible6 = ['0:0:0:0:0:0:0:0', '0:0:0:0:0:0:0:1', 'ff02:0:0:0:0:0:0:1', '0:0:0:0:0:ffff:a00:9'];
+    const impossible6 = ['0:0:0:0:0:0:0:0', '0:0:0:0:0:0:0:1', 'ff02:0:0:0:0:0:0:1'];
     for (const address of [...impossible, ...impossible6]) announce(address);
     script.skip();
     expect(script.counter('MPTcpExtAddAddr')).toBe(0);

@@ -98,8 +98,7 @@ const further: readonly JoinCell[] = [
       const both = await bed.comparison([1, 2], COMPARED);
       await bed.client.change(id, 'backup');
       await bed.counted(bed.server, { MPPrioRx: 1 });
-      await bed.moves();
-      await bed.moves();
+      await bed.idle(2);
       const one = await bed.comparison([1, 2], COMPARED);
       await bed.finish();
       bed.joins(1);

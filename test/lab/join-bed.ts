@@ -25,6 +25,9 @@ const TIME_WAIT = 20_000;
 /** What must happen happens within this time on the busiest machine, ms. */
 const PATIENCE_MS = 20_000;
 const LOOK_MS = 20;
+/** A path is idle when so often in a row it carried less than so many bytes between two looks. */
+const IDLE_LOOKS = 10;
+const IDLE_BYTES = 2000;
 /** Bytes that each end receives before a connection ends. */
 const LEAST_BYTES = 64 << 10;
 const FIRST_PORT = 10_000;
@@ -248,6 +251,18 @@ export class JoinBed {
   carried(path: number): number {
     const link = this.ours.stack.links()[path - 1];
     return (link?.bytesIn ?? 0) + (link?.bytesOut ?? 0);
+  }
+
+  /** Waits until a path carries hardly anything: what waited in its queue has left it. */
+  async idle(path: number): Promise<void> {
+    let last = 0;
+    let looks = 0;
+    await this.until(`silence on path ${path}`, () => {
+      const carried = this.carried(path);
+      looks = carried - last < IDLE_BYTES ? looks + 1 : 0;
+      last = carried;
+      return looks >= IDLE_LOOKS;
+    });
   }
 
   /** What paths carry while so many bytes more come to our stack. */
