@@ -5,7 +5,7 @@ import type { Role } from './sides.js';
 /** Rate of each path, bytes per second: less than each end sends. */
 const RATE = 12e6 / 8;
 /** Bytes to our stack while the paths are compared. */
-const COMPARED = 1 << 20;
+const COMPARED = 1 << 19;
 
 /** The other side of what `role` does. */
 function other(bed: JoinBed, role: Role) {
