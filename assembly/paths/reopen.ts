@@ -16,6 +16,7 @@ import {
   PATH_MODE_SINGLE,
   RESET_FLAG_PEER,
   RESET_FLAG_TRANSIENT,
+  RESET_MIDDLEBOX,
   SUBFLOW_ACTIVE_OPEN,
   TCP_SYN_SENT,
 } from '../abi';
@@ -37,6 +38,7 @@ import { isUseful, mayOpenSubflow, openPath, pathInUse, subflowOfId } from './su
  *   timed out, or reset without a reason        after CONFIG_REOPEN_DELAY, doubled each time it fails again
  *   MP_JOIN refused by RST                      the same, CONFIG_REOPEN_REFUSALS times; then the path is given up
  *   MP_TCPRST with T, a transient condition     the same as when it timed out
+ *   MP_TCPRST with T for changed data           the same as MP_JOIN refused, while the peer takes nothing
  *   MP_TCPRST without T, or administrative      given up at once (RFC 8684 section 3.6)
  *   local address or link gone                  when it is back, at once
  *   closed by FIN, by this side, or withdrawn   never
@@ -56,30 +58,59 @@ function reopens(connection: Connection): bool {
   return connection.pathManager != PATH_MANAGER_DEFAULT && connection.pathManager != PATH_MANAGER_USERSPACE;
 }
 
-/** A subflow is over, with an ERR_ value or 0, and about to leave its connection. */
-export function pathLost(connection: Connection, subflow: Subflow, error: i32): void {
-  if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) return;
-  if ((subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0 || subflow.noReopen != 0 || !reopens(connection)) return;
-  if (config(CONFIG_REOPEN_DELAY) == 0) return;
+/**
+ * A subflow is over, with an ERR_ value or 0, and about to leave its connection. Returns true when its path is given up and
+ * no other is left that this side would try.
+ */
+export function pathLost(connection: Connection, subflow: Subflow, error: i32): bool {
+  if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) return false;
+  if ((subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0 || subflow.noReopen != 0 || !reopens(connection)) return false;
+  if (config(CONFIG_REOPEN_DELAY) == 0) return false;
   // A reset of ours for what the peer did counts as its refusal.
   const own = error == 0 && subflow.rstReason <= 6 && subflow.rstReason != REASON_ADMINISTRATIVE;
-  if (error == 0 && !own) return;
+  if (error == 0 && !own) return false;
   const lost = lostAdd(connection, subflow, PATH_WAITS);
-  if (lost === null) return;
-  const carried = subflow.bytesAcked != 0 || subflow.rcvOffset != 0;
+  if (lost === null) return false;
+  const fromPeer = (subflow.resetReason & RESET_FLAG_PEER) != 0;
+  const changed = fromPeer && (subflow.resetReason & 255) == RESET_MIDDLEBOX;
+  // Where data is changed only what the peer took at data level counts.
+  const carried = changed
+    ? connection.failSndUna != <u32>connection.sndUna
+    : subflow.bytesAcked != 0 || subflow.rcvOffset != 0;
+  if (changed) connection.failSndUna = <u32>connection.sndUna;
   lost.tries = carried ? 0 : subflow.tries;
   lost.refusals = carried ? 0 : subflow.refusals;
   const opening = subflow.state == TCP_SYN_SENT || subflow.join == JOIN_WAIT_ACK;
-  if ((subflow.resetReason & RESET_FLAG_PEER) != 0) {
+  if (fromPeer) {
     const reason = subflow.resetReason & 255;
     if ((subflow.resetReason & RESET_FLAG_TRANSIENT) == 0 || reason == <u32>REASON_ADMINISTRATIVE) giveUp(lost);
+    else if (changed) refused(lost);
   } else if (own || (opening && (error == ERR_RESET || error == ERR_REFUSED))) {
-    if (lost.refusals < 255) lost.refusals++;
-    if (<i64>lost.refusals >= config(CONFIG_REOPEN_REFUSALS)) giveUp(lost);
+    refused(lost);
   }
   lost.at = now() + delay(lost);
-  if (lost.tries == 0 && !hasOther(connection, subflow)) lost.at = now();
+  if (!hasOther(connection, subflow)) {
+    if (lost.tries == 0) lost.at = now();
+    // What changes the data stands on this path, perhaps not on others.
+    if (changed || subflow.rstReason == RESET_MIDDLEBOX) hasten(connection, lost);
+  }
   if (lost.tries < 255) lost.tries++;
+  return lost.state == PATH_GIVEN_UP && !hasPath(connection);
+}
+
+/** True when there is a path that this side tries, or will when its address is back. */
+function hasPath(connection: Connection): bool {
+  for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next) {
+    const state = changetype<LostPath>(at).state;
+    if (state != PATH_GIVEN_UP && state != PATH_CLOSED) return true;
+  }
+  return false;
+}
+
+/** Other paths that wait are tried at once. */
+function hasten(connection: Connection, failed: LostPath): void {
+  for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next)
+    if (at != changetype<usize>(failed)) changetype<LostPath>(at).at = now();
 }
 
 /** A subflow left its connection: others may take its place. */
@@ -142,6 +173,7 @@ export function pathEstablished(connection: Connection, subflow: Subflow): void 
 export function pathsExpire(connection: Connection): void {
   const time = now();
   connection.pathAt = 0;
+  if (connection.multipath == 0) return;
   let at = connection.lostPaths;
   while (at != 0) {
     const lost = changetype<LostPath>(at);
@@ -257,6 +289,11 @@ function tryPath(connection: Connection, lost: LostPath): bool {
 function delay(lost: LostPath): i64 {
   const first = config(CONFIG_REOPEN_DELAY);
   return min<i64>(first << min<i64>(lost.tries, 16), max<i64>(config(CONFIG_REOPEN_DELAY_MAX), first));
+}
+
+function refused(lost: LostPath): void {
+  if (lost.refusals < 255) lost.refusals++;
+  if (<i64>lost.refusals >= config(CONFIG_REOPEN_REFUSALS)) giveUp(lost);
 }
 
 function giveUp(lost: LostPath): void {

@@ -131,12 +131,13 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   }
   if (!initial && connection.extraSubflows > 0) connection.extraSubflows--;
   if (connection.multipath != 0) reinject(connection, subflow, true);
-  pathLost(connection, subflow, error);
+  const hopeless = pathLost(connection, subflow, error) || subflow.rstReason == RST_FASTCLOSE;
+  const acked = subflow.bytesAcked != 0;
   if (subflow.join != JOIN_WAIT_HMAC && (established || !initial)) subflowClosed(connection, subflow, opening, error);
   if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
   subflowDetach(connection, subflow);
   subflowDestroy(subflow);
-  subflowLeft(connection, error, probed);
+  subflowLeft(connection, error, probed, acked, hopeless);
 }
 
 /** A subflow entered TIME-WAIT: it needs its connection no more. */
@@ -148,9 +149,10 @@ export function sessionSubflowTimeWait(subflow: Subflow): void {
   subflowRelease(subflow);
   subflowClosed(connection, subflow, false, 0);
   if (connection.lastReceived == changetype<usize>(subflow)) connection.lastReceived = 0;
+  const acked = subflow.bytesAcked != 0;
   subflowDetach(connection, subflow);
   sessionProgress(connection);
-  subflowLeft(connection, 0, false);
+  subflowLeft(connection, 0, false, acked, false);
 }
 
 /** Tells that a subflow is gone. */
@@ -163,14 +165,15 @@ function subflowClosed(connection: Connection, subflow: Subflow, opening: bool, 
 
 /**
  * A connection lost a subflow, with an error or 0: others may be opened, or it waits for one, or it is over. With `probed`
- * keep-alive probes told of its end.
+ * keep-alive probes told of its end, with `acked` it may have acknowledged what the connection never got, and `hopeless`
+ * says that nobody opens another when it was the last.
  */
-function subflowLeft(connection: Connection, error: i32, probed: bool): void {
+function subflowLeft(connection: Connection, error: i32, probed: bool, acked: bool, hopeless: bool): void {
   if (connection.state != CONNECTION_CLOSED) {
-    if (connection.multipath != 0) reinjectUncarried(connection);
+    if (connection.multipath != 0 && acked) reinjectUncarried(connection);
     pathsLeft(connection);
     if (!hasJoined(connection)) {
-      if (outlives(connection)) {
+      if (outlives(connection) && !(hopeless && connection.subflows == 0)) {
         awaitJoin(connection, probed);
       } else if (connection.subflows == 0) {
         // With nothing left that could carry it the connection is over; orderly only if both ends had been reached.

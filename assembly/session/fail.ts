@@ -1,5 +1,6 @@
 import {
   CONFIG_FAIL_TIMEOUT,
+  CONFIG_REOPEN_REFUSALS,
   COUNTER_MPTCP_DataCsumErr,
   COUNTER_MPTCP_DssFallback,
   COUNTER_MPTCP_FallbackFailed,
@@ -10,6 +11,7 @@ import {
   FALLBACK_PEER_MP_FAIL,
   RESET_MIDDLEBOX,
   RESET_MPTCP,
+  RESET_RESOURCES,
 } from '../abi';
 import { dsnLt, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
@@ -17,7 +19,7 @@ import { config } from '../state/config';
 import { Connection, FAIL_ANSWERED, FAIL_SENT } from '../state/connection';
 import { count } from '../state/counters';
 import { ReceiveMap } from '../state/datamap';
-import { FAIL_DUE, RST_PLAIN, Subflow } from '../state/subflow';
+import { FAIL_DUE, RST_FASTCLOSE, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
 import { offsetOf } from '../tcp/receive';
@@ -43,12 +45,12 @@ export function checksumFailed(connection: Connection, subflow: Subflow, map: Re
   subflow.failDue = FAIL_DUE;
   subflow.failDsn = map.dsn;
   if (!mayFallBack(connection, subflow, false) || !receivedInLine(connection, subflow)) {
-    resetDue(subflow, <u8>RESET_MIDDLEBOX);
+    resetChanged(connection, subflow);
     return;
   }
-  // Without mappings there can be no second subflow.
+  // Without mappings there can be no second subflow; if the peer does not agree, a join comes again.
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-    if (at != changetype<usize>(subflow)) resetDue(changetype<Subflow>(at), RST_PLAIN);
+    if (at != changetype<usize>(subflow)) resetDue(changetype<Subflow>(at), <u8>RESET_RESOURCES);
   connection.failWait = FAIL_SENT;
   connection.failSince = now();
   connection.failTries = 0;
@@ -74,14 +76,32 @@ export function failExpired(connection: Connection): void {
     failSend(connection, subflow);
     return;
   }
-  giveUp(subflow);
+  giveUp(connection, subflow);
 }
 
 /** No way leads to an infinite mapping: "the receiver MUST close the subflow with a RST with MP_FAIL". */
-function giveUp(subflow: Subflow): void {
+function giveUp(connection: Connection, subflow: Subflow): void {
   count(COUNTER_MPTCP_FallbackFailed);
   subflow.failDue = FAIL_DUE;
+  resetChanged(connection, subflow);
+}
+
+/**
+ * Resets a subflow whose data was changed. When it is the only one the peer may open another, and the data comes again;
+ * but not without end: when nothing right arrived over several of them the connection is over, by MP_FASTCLOSE.
+ */
+function resetChanged(connection: Connection, subflow: Subflow): void {
+  if (subflow.rstDue != 0) return;
   resetDue(subflow, <u8>RESET_MIDDLEBOX);
+  if (connection.failRcvNxt != <u32>connection.rcvNxt) {
+    connection.failRcvNxt = <u32>connection.rcvNxt;
+    connection.failResets = 0;
+  }
+  if (connection.subflowCount > 1) return;
+  if (connection.failResets < 255) connection.failResets++;
+  if (<i64>connection.failResets < config(CONFIG_REOPEN_REFUSALS) || connection.confirmed == 0) return;
+  subflow.failDue = 0;
+  subflow.rstReason = RST_FASTCLOSE;
 }
 
 /**
@@ -90,7 +110,7 @@ function giveUp(subflow: Subflow): void {
  */
 export function mappingInLine(connection: Connection, subflow: Subflow, dsn: u64, ssn: u32): bool {
   if (dsn - offsetOf(subflow, subflow.irs + ssn) == connection.rcvPlainBase) return true;
-  giveUp(subflow);
+  giveUp(connection, subflow);
   return false;
 }
 
@@ -161,7 +181,7 @@ export function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u
     const waited = connection.failWait != 0;
     if (connection.failWait == FAIL_SENT && base != connection.rcvPlainBase) {
       // What waits lies in another place.
-      giveUp(subflow);
+      giveUp(connection, subflow);
       return false;
     }
     count(COUNTER_MPTCP_DssFallback);

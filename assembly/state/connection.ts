@@ -212,6 +212,9 @@ export class Connection {
   failTries: u32;
   failAt: i64;
   failSince: i64;
+  /** What was received and acknowledged when a subflow was reset last for changed data, by this side and by the peer. */
+  failRcvNxt: u32;
+  failSndUna: u32;
   // Schedulers. What only one of them needs stands with its name.
   /** Settings, 16 bits each, see state/tuning.ts. */
   tuning0: u64;
@@ -228,6 +231,8 @@ export class Connection {
   /** 1 while ECF waits for the faster subflow. */
   ecfWaiting: u8;
   mapsMixed: u8;
+  /** Times this side reset its only subflow for changed data since failRcvNxt moved. */
+  failResets: u8;
   /** Round-robin: id of the subflow that has its turn, and bytes left of it. */
   turn: u32;
   turnLeft: u32;

@@ -11,6 +11,7 @@ import {
   COUNTER_MPTCP_MPPrioTx,
   COUNTER_MPTCP_MPRstTx,
   COUNTER_MPTCP_RmAddrTx,
+  RESET_MIDDLEBOX,
   RESET_OUTSTANDING,
   RESET_PERFORMANCE,
   RESET_RESOURCES,
@@ -25,7 +26,7 @@ import { Connection, SIGNAL_DUE_ANNOUNCE, SIGNAL_DUE_ECHO, SIGNAL_DUE_REMOVE } f
 import { count } from '../state/counters';
 import { DataMap } from '../state/datamap';
 import { LocalAddress, RemoteAddress } from '../state/path';
-import { FAIL_DUE, FASTCLOSE_DUE, RST_FASTCLOSE, RST_PLAIN, Subflow, subflowRanges } from '../state/subflow';
+import { FAIL_DUE, FASTCLOSE_DUE, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow, subflowRanges } from '../state/subflow';
 import { loadBe64, storeBe32 } from '../wire/bytes';
 import { checksumFold, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
 import { addAddressHmac, joinHmac } from '../wire/keys';
@@ -271,7 +272,13 @@ export function resetOptions(p: usize, subflow: Subflow, connection: Connection 
   }
   if (connection.version == MPTCP_V0) return at;
   count(COUNTER_MPTCP_MPRstTx);
-  return at + writeReset(p + at, isTransient(subflow.rstReason) ? RST_FLAG_T : 0, subflow.rstReason);
+  return at + writeReset(p + at, triesAgain(subflow) ? RST_FLAG_T : 0, subflow.rstReason);
+}
+
+/** True when the peer of a subflow may try again: without another one also where data was changed. */
+export function triesAgain(subflow: Subflow): bool {
+  if (subflow.rstReason == RESET_MIDDLEBOX) return subflow.owner != 0 && ownerOf(subflow).subflowCount == 1;
+  return isTransient(subflow.rstReason);
 }
 
 /** RFC 8684 section 3.6, flag T: the peer may try again later. */

@@ -41,7 +41,7 @@ import { finTransmitted } from './close';
 import { ECT_0, ecnDataFlags, ecnFlags, ecnSynFlags } from './ecn';
 import { fastOpenData } from './fast-open';
 import { synSent } from './handshake';
-import { ackOptions, dataOptions, isTransient, resetOptions, synOptions, thirdAckOptions } from './options-out';
+import { ackOptions, dataOptions, resetOptions, synOptions, thirdAckOptions, triesAgain } from './options-out';
 import { paceLimit, paceSent } from './pacing';
 import { finishPacket, tcpHeaderAt } from './packet-out';
 import { pathMtuProbeSent, pathMtuProbes } from './path-mtu';
@@ -414,8 +414,7 @@ function sendReset(subflow: Subflow, connection: Connection | null, descriptor: 
   subflow.rstDue = 0;
   subflow.state = <u8>TCP_CLOSED;
   if (bytes != 0 && subflow.rstReason < RST_FASTCLOSE)
-    subflow.resetReason =
-      <u32>RESET_FLAG_OWN | (isTransient(subflow.rstReason) ? RESET_FLAG_TRANSIENT : 0) | subflow.rstReason;
+    subflow.resetReason = <u32>RESET_FLAG_OWN | (triesAgain(subflow) ? RESET_FLAG_TRANSIENT : 0) | subflow.rstReason;
   count(COUNTER_RST_OUT);
 }
 

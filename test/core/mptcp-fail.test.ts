@@ -4,6 +4,9 @@ import {
   CONFIG_CHECKSUM_ENABLED,
   CONFIG_FAIL_TIMEOUT,
   CONFIG_NO_DELAY,
+  CONFIG_REOPEN_REFUSALS,
+  CONNECTION_CLOSED,
+  ENDPOINT_SUBFLOW,
   FALLBACK_CHECKSUM,
   FALLBACK_INFINITE_MAPPING,
   FALLBACK_NONE,
@@ -11,8 +14,8 @@ import {
   FALLBACK_STRIPPED_ACKS,
   FALLBACK_STRIPPED_DATA,
 } from '../../host/abi.js';
-import { joinPassive, type MptcpPeer, mptcpActive, mptcpPassive } from './handshakes.js';
-import { dssChecksum } from './keys.js';
+import { joinPassive, MptcpPeer, mptcpActive, mptcpPassive } from './handshakes.js';
+import { dssChecksum, token } from './keys.js';
 import type { Dss, MptcpOption } from './options.js';
 import { pattern, Script, type ScriptOptions, toBytes, VARIANTS } from './script.js';
 
@@ -463,5 +466,113 @@ describe.each(VARIANTS)('options that are stripped later (%s)', (variant) => {
     peer.send('A', { seq: 1, ack: 1, data: 'bytes', mptcp });
     expect(script.readText(handle)).toBe('bytes');
     expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
+  });
+});
+
+describe.each(VARIANTS)('changed data on the last subflow (%s)', (variant) => {
+  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
+
+  /** Joins again; the peer had other subflows before, so that there is no fallback. */
+  const joinOnly = (peer: MptcpPeer, before: MptcpPeer, port: number): MptcpPeer => {
+    const next = joinPassive(peer, { port, iss: port * 7919 });
+    if (before === peer) before.send('R', { seq: 1 });
+    peer.script.skip();
+    return next;
+  };
+  const sendBad = (only: MptcpPeer, offset: number) => {
+    only.send('A', { seq: 1, ack: 1, data: 'bad!', mptcp: [summed(only, offset, 1, 'bad?')] });
+    // More of it comes before the RST leaves.
+    only.send('A', { seq: 5, ack: 1, data: 'worse', mptcp: [summed(only, offset, 5, 'other')] });
+  };
+
+  it('is reset as a passing condition, and by MP_FASTCLOSE when nothing right arrives over the next ones either', () => {
+    const script = open({ config: [[CONFIG_REOPEN_REFUSALS, 3]] });
+    const { peer, handle } = mptcpPassive(script, { checksum: true });
+    let only = peer;
+    const again = (offset: number, port: number) => {
+      only = joinOnly(peer, only, port);
+      sendBad(only, offset);
+    };
+    for (const port of [2001, 2002]) {
+      again(0, port);
+      only.expect('RA', { mptcp: [{ fail: peer.dsn(0) }, { reset: 6, flags: 1 }] });
+    }
+    // What is right begins the count anew.
+    only = joinOnly(peer, only, 2003);
+    only.send('A', { seq: 1, ack: 1, data: 'good', mptcp: [summed(only, 0, 1, 'good')] });
+    script.skip();
+    only.send('A', { seq: 5, ack: 1, data: 'bad!', mptcp: [summed(only, 4, 5, 'bad?')] });
+    only.expect('RA', { mptcp: [{ fail: peer.dsn(4) }, { reset: 6, flags: 1 }] });
+    again(4, 2004);
+    only.expect('RA', { mptcp: [{ fail: peer.dsn(4) }, { reset: 6, flags: 1 }] });
+    expect(script.readText(handle)).toBe('good');
+    again(4, 2005);
+    only.expect('RA', { mptcp: [{ fastclose: peer.key }, { reset: 0 }] });
+    expect(script.read(handle).error).toBe('ERR_RESET');
+    script.close(handle);
+  });
+
+  it('is reset without that flag when another is there', () => {
+    const script = open();
+    const { peer } = mptcpPassive(script, { checksum: true });
+    const second = joinPassive(peer);
+    script.skip();
+    sendBad(second, 0);
+    second.expect('RA', { mptcp: [{ fail: peer.dsn(0) }, { reset: 6, flags: 0 }] });
+  });
+
+  it('found by the peer ends the connection when it says that no other subflow would do', () => {
+    const script = open();
+    const { peer, handle } = mptcpActive(script, { checksum: true });
+    script.write(handle, 'bytes');
+    script.skip();
+    peer.send('R', { seq: 1, mptcp: [{ fail: peer.remoteDsn(0) }, { reset: 6, flags: 0 }] });
+    expect(script.read(handle).error).toBe('ERR_RESET');
+    expect(script.info(handle).state).toBe(CONNECTION_CLOSED);
+  });
+
+  it('found by the peer as a passing condition is tried again, a few times', () => {
+    const script = open({ config: [[CONFIG_REOPEN_REFUSALS, 2]] });
+    const { peer, handle } = mptcpActive(script, { checksum: true });
+    script.write(handle, 'bytes');
+    script.skip();
+    peer.send('R', { seq: 1, mptcp: [{ fail: peer.remoteDsn(0) }, { reset: 6, flags: 1 }] });
+    script.advance(1);
+    const again = new MptcpPeer(script, { iss: 0x0300_0000 }, 0);
+    again.expect('S', { mptcp: [{ join: 'syn', token: token(peer.key) }] });
+    expect(script.read(handle).error).toBe('ERR_DONE');
+    again.send('RA', { seq: 0, ack: 1, mptcp: [{ reset: 6, flags: 1 }] });
+    expect(script.read(handle).error).toBe('ERR_RESET');
+  });
+
+  it('lets a join come again that made way for a fallback the peer did not want', () => {
+    const script = open({ config: [[CONFIG_FAIL_TIMEOUT, 3_000_000]] });
+    script.endpoint('10.1.0.2', ENDPOINT_SUBFLOW, 9);
+    const { peer, handle } = mptcpActive(script, { checksum: true });
+    const second = new MptcpPeer(script, { local: '10.1.0.2', link: 1, iss: 0x0300_0000 }, 0);
+    second.expect('S', { mptcp: [{ join: 'syn', id: 9 }] });
+    peer.send('A', { seq: 1, ack: 1, data: 'bad!', mptcp: [summed(peer, 0, 1, 'bad?')] });
+    second.expect('R', { mptcp: [{ reset: 2, flags: 1 }] });
+    script.advance(3_000_000);
+    let reset = script.take(peer);
+    while (reset !== undefined && !reset.flags.includes('R')) reset = script.take(peer);
+    expect(reset?.options.mptcp).toMatchObject([{ fail: peer.dsn(0) }, { reset: 6, flags: 1 }]);
+    script.advance(3_000_000);
+    second.localPort = 0;
+    second.expect('S', { mptcp: [{ join: 'syn', id: 9 }] });
+    expect(script.read(handle).error).toBe('ERR_DONE');
+  });
+
+  it('is not sent again in another place because a join ends that carried nothing', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script, { checksum: true });
+    script.write(handle, 'changed');
+    script.skip();
+    // The subflow of the peer took it; the connection did not.
+    peer.send('A', { seq: 1, ack: 8, mptcp: [peer.dss(0)] });
+    const second = joinPassive(peer);
+    second.send('R', { seq: 1 });
+    script.expectNothing();
+    expect(script.events()).toContain('subflowClosed ERR_RESET');
   });
 });

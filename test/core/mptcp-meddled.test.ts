@@ -13,7 +13,7 @@ import { halves, pattern, Script, VARIANTS } from './script.js';
 
 const BYTES = 300_000;
 const STEP = 2_000;
-const SEEDS = 30;
+const SEEDS = 60;
 /** What a box adds to a byte, modulo 256. */
 const CHANGE = 0x55;
 const WAYS = [
@@ -48,11 +48,12 @@ class End {
       const part = pattern(Math.min(3_000, BYTES - this.#sent), this.#sent);
       bytes.set(part, scratch);
       const taken = x.mptcp_send(this.handle, scratch, part.length);
+      if (taken < 0 && taken !== ERR_DONE) this.#finish(`error ${taken}`);
       if (taken <= 0) break;
       this.#sent += taken;
       if (this.#sent === BYTES) x.mptcp_shutdown(this.handle);
     }
-    for (;;) {
+    while (this.outcome === undefined) {
       const got = x.mptcp_recv(this.handle, scratch, 60_000);
       if (got <= 0) {
         if (got === 0) this.#ended = true;
@@ -163,7 +164,6 @@ describe.each(VARIANTS)('a middlebox (%s)', (variant) => {
     const outcomes = ends.map(({ outcome, fallback }) => `${outcome ?? 'never ended'} ${fallback}`);
     return {
       way,
-      asked: subflows,
       joined,
       corruptions,
       outcomes,
@@ -172,13 +172,11 @@ describe.each(VARIANTS)('a middlebox (%s)', (variant) => {
   };
 
   it.each(seeds(SEEDS))('leaves the bytes right, or what TCP gives, or a clean end: FUZZ_SEED=%i', (seed) => {
-    const { way, asked, joined, corruptions, outcomes, good } = run(seed);
+    const { way, joined, corruptions, outcomes, good } = run(seed);
     const told = `${way}, ${joined ? 'two subflows' : 'one subflow'}, ${corruptions} changes: ${outcomes.join(', ')}`;
     expect(outcomes, told).toHaveLength(2);
     expect(outcomes.join(), told).not.toContain('never');
-    // Where plain TCP gets through, so does this; two subflows lose one of them at most. But a join that is under way while
-    // data is changed both ways all the time leaves the two sides of different minds: then both end with an error.
-    const race = way === 'corrupt often' && asked > 1 && outcomes.every((outcome) => outcome.startsWith('error'));
-    expect([told, good || race]).toEqual([told, true]);
+    // Where plain TCP gets through, so does this; two subflows lose one of them at most.
+    expect([told, good]).toEqual([told, true]);
   });
 });
