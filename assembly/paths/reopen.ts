@@ -66,6 +66,8 @@ export function pathLost(connection: Connection, subflow: Subflow, error: i32): 
   if (connection.multipath == 0 || connection.confirmed == 0 || connection.state == CONNECTION_CLOSED) return false;
   if ((subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0 || subflow.noReopen != 0 || !reopens(connection)) return false;
   if (config(CONFIG_REOPEN_DELAY) == 0) return false;
+  // RFC 8684 section 3.1, flag C: no join to the initial address and port.
+  if (subflow.remoteId == 0 && connection.denyJoinInitial != 0) return false;
   // A reset of ours for what the peer did counts as its refusal.
   const own = error == 0 && subflow.rstReason <= 6 && subflow.rstReason != REASON_ADMINISTRATIVE;
   if (error == 0 && !own) return false;

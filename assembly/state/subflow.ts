@@ -22,14 +22,14 @@ export class Subflow {
   remoteLo: u64;
   localPort: u16;
   remotePort: u16;
-  link: i32;
-  id: u32;
-  localId: u8;
-  remoteId: u8;
-  /** A TCP_ value. */
+  /** A TCP_ value. Up to here, in one line of the cache, stands what tells whether a segment belongs to it. */
   state: u8;
   /** SUBFLOW_ bits. */
   flags: u8;
+  localId: u8;
+  remoteId: u8;
+  link: i32;
+  id: u32;
 
   /** 1 while in the ready queue of its link. */
   readyQueued: u8;

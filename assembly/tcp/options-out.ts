@@ -229,8 +229,9 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
   if (connection !== null && (connection.multipath != 0 || connection.lateMaps != 0)) {
     let flags = DSS_A;
     const fin = connection.dataFinDue != 0;
-    // Eight bytes of DATA_ACK leave room for one SACK block beside the timestamps, four for two.
-    if (config(CONFIG_DSN64) != 0) flags |= blocks > 1 && !fin ? 0 : DSS_a;
+    // RFC 8684 section 3.3.2: a data sequence number of eight bytes MUST be acknowledged with eight. They leave room for
+    // one SACK block beside the timestamps.
+    if (config(CONFIG_DSN64) != 0) flags |= DSS_a;
     if (fin) flags |= config(CONFIG_DSN64) != 0 ? DSS_M | DSS_F | DSS_m : DSS_M | DSS_F;
     const hasChecksum = connection.checksum != 0;
     if (at + dssLength(flags, hasChecksum) <= OPTION_ROOM) {

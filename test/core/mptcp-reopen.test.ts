@@ -169,6 +169,21 @@ describe.each(VARIANTS)('a subflow that failed (%s)', (variant) => {
     }
   });
 
+  it('is not joined anew to the address that the peer forbids with flag C (RFC 8684 section 3.1)', () => {
+    const script = open();
+    const peer = new MptcpPeer(script, {}, 0);
+    const handle = script.connect(peer);
+    peer.expect('S');
+    peer.send('SA', { ...SYN, ack: 1, mptcp: [{ capable: 'synack', key: peer.key, flags: 0x21 }] });
+    peer.expect('A');
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ dss: true }] });
+    script.skip();
+    peer.send('R', { seq: 1 });
+    script.advance(30 * SECOND);
+    script.expectNothing();
+    expect(script.info(handle)).toMatchObject({ subflows: 0 });
+  });
+
   it('that was the initial one is joined anew, to its address and port, with id 0', () => {
     const script = open();
     const { peer, handle } = joined(script);

@@ -187,6 +187,7 @@ const SHARING = {
 export const tcpFairness: Scenario = {
   name: 'tcp-fairness',
   description: `two flows with the same controller share a bottleneck, ours with the kernel's and with ours: Jain index ${FAIR}`,
+  deadline: ATTEMPTS * (FAIR_END + 10) * 1000,
   async run(checks) {
     const start = performance.now();
     const cells: Record<string, CellFigure> = {};
