@@ -778,7 +778,7 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_MPTCP_InfiniteMapTx = 55,
   /* as the kernel's MPTcpExtOFOQueueTail */
   MPTCP_WASM_COUNTER_MPTCP_OFOQueueTail = 57,
-  /* as the kernel's MPTcpExtRmAddrDrop */
+  /* as the kernel's MPTcpExtRmAddrDrop; always 0: no REMOVE_ADDR waits here for a worker that could refuse it */
   MPTCP_WASM_COUNTER_MPTCP_RmAddrDrop = 67,
   /* as the kernel's MPTcpExtOFOMerge */
   MPTCP_WASM_COUNTER_MPTCP_OFOMerge = 96,
@@ -818,13 +818,13 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_MPTCP_SndWndShared = 113,
   /* as the kernel's MPTcpExtRcvWndShared */
   MPTCP_WASM_COUNTER_MPTCP_RcvWndShared = 114,
-  /* as the kernel's MPTcpExtRcvWndConflictUpdate */
+  /* as the kernel's MPTcpExtRcvWndConflictUpdate; always 0: nothing moves the window while a segment is written */
   MPTCP_WASM_COUNTER_MPTCP_RcvWndConflictUpdate = 115,
-  /* as the kernel's MPTcpExtRcvWndConflict */
+  /* as the kernel's MPTcpExtRcvWndConflict; always 0: nothing moves the window while a segment is written */
   MPTCP_WASM_COUNTER_MPTCP_RcvWndConflict = 116,
   /* as the kernel's MPTcpExtBlackhole */
   MPTCP_WASM_COUNTER_MPTCP_Blackhole = 117,
-  /* as the kernel's MPTcpExtMD5SigFallback */
+  /* as the kernel's MPTcpExtMD5SigFallback; always 0: there is no TCP MD5 (RFC 2385) */
   MPTCP_WASM_COUNTER_MPTCP_MD5SigFallback = 118,
   /* as the kernel's MPTcpExtSimultConnectFallback */
   MPTCP_WASM_COUNTER_MPTCP_SimultConnectFallback = 119,

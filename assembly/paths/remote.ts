@@ -3,6 +3,7 @@ import {
   COUNTER_MPTCP_AddAddr,
   COUNTER_MPTCP_AddAddrDrop,
   COUNTER_MPTCP_EchoAdd,
+  COUNTER_MPTCP_EchoAddTxDrop,
   COUNTER_MPTCP_PortAdd,
   COUNTER_MPTCP_RmAddr,
   ENDPOINTS_MAX,
@@ -67,6 +68,8 @@ export function addressAnnounced(connection: Connection): void {
   entry.lo = options.addLo;
   entry.port = options.addPort;
   if (connection.version != MPTCP_V0) {
+    // One echo answers both.
+    if (entry.echoDue != 0) count(COUNTER_MPTCP_EchoAddTxDrop);
     entry.echoDue = 1;
     connection.signals |= SIGNAL_DUE_ECHO;
     signalSoon(connection);

@@ -1,6 +1,9 @@
 import {
   CONFIG_RTO_INITIAL,
   CONFIG_SYN_RETRIES_BEFORE_FALLBACK,
+  COUNTER_MPTCP_DSSCorruptionFallback,
+  COUNTER_MPTCP_DSSCorruptionReset,
+  COUNTER_MPTCP_DSSNoMatchTCP,
   COUNTER_MPTCP_DssFallback,
   COUNTER_MPTCP_FallbackFailed,
   COUNTER_MPTCP_MPCapableDataFallback,
@@ -14,7 +17,7 @@ import {
   SUBFLOW_INITIAL,
   TCP_SYN_SENT,
 } from '../abi';
-import { dsnLe } from '../memory/sequence';
+import { dsnLe, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, FAIL_SENT, rcvRanges } from '../state/connection';
@@ -25,7 +28,7 @@ import { isSynchronized, JOIN_WAIT_ACK, RST_PLAIN, Subflow } from '../state/subf
 import { closeSending, resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
 import { offsetOf } from '../tcp/receive';
-import { SUBTYPE_CAPABLE } from '../wire/mptcp';
+import { DSS_M, SUBTYPE_CAPABLE, SUBTYPE_DSS } from '../wire/mptcp';
 import { options } from '../wire/options';
 import { segment, TCP_FLAG_ACK, TCP_FLAG_SYN } from '../wire/segment';
 import { adoptReceived } from './place';
@@ -155,17 +158,21 @@ export function fallBackLate(connection: Connection, subflow: Subflow, reason: i
 export function mappingMissing(connection: Connection, subflow: Subflow, from: u64): bool {
   // Behind a hole the mapping may have been in the segment that is missing.
   if (from != subflow.rcvOffset && (subflow.unmapped == 0 || options.mptcp != 0)) return false;
+  // What the segment maps lies elsewhere on the subflow, or ends before its bytes do.
+  const mapped = (options.mptcp & (1 << SUBTYPE_DSS)) != 0 && (options.dssFlags & DSS_M) != 0;
+  const short = mapped && seqLt(segment.seq, subflow.rcvNxt);
+  if (mapped && !short) count(COUNTER_MPTCP_DSSNoMatchTCP);
   if (subflow.unmapped < UNMAPPED_LIMIT) subflow.unmapped++;
   if (subflow.unmapped < UNMAPPED_LIMIT) return false;
   // The peer sends it again: then it will be known whether there is a second subflow.
   if (connection.subflowsTotal == 1 && joinUnderWay(connection, subflow)) return false;
   if (mayFallBack(connection, subflow, false) && receivedInLine(connection, subflow)) {
-    count(COUNTER_MPTCP_DssFallback);
+    count(short ? COUNTER_MPTCP_DSSCorruptionFallback : COUNTER_MPTCP_DssFallback);
     fallBackLate(connection, subflow, FALLBACK_STRIPPED_DATA);
     connection.lateMaps = 0;
     return true;
   }
-  count(COUNTER_MPTCP_FallbackFailed);
+  count(short ? COUNTER_MPTCP_DSSCorruptionReset : COUNTER_MPTCP_FallbackFailed);
   resetDue(subflow, <u8>RESET_MIDDLEBOX);
   return false;
 }

@@ -162,6 +162,17 @@ describe.each(VARIANTS)('addresses of the peer (%s)', (variant) => {
     expect(script.events()).toEqual([]);
   });
 
+  it('that come twice before the echo leaves have one echo', () => {
+    const script = open();
+    const { peer } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [add(peer)] });
+    peer.send('A', { seq: 1, ack: 1, mptcp: [add(peer)] });
+    const echoes = optionsTo(script, peer).filter((option) => 'addAddr' in option && option.echo === true);
+    expect(echoes).toHaveLength(1);
+    expect(script.counter('MPTcpExtEchoAddTxDrop')).toBe(1);
+    expect(script.counter('MPTcpExtEchoAddTx')).toBe(1);
+  });
+
   it('are taken when they are IPv4 in an option for IPv6, with an HMAC over 16 bytes, as Linux sends them', () => {
     const script = open();
     const { peer } = mptcpPassive(script);

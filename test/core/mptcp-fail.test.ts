@@ -372,6 +372,35 @@ describe.each(VARIANTS)('options that are stripped later (%s)', (variant) => {
     expect(script.readText(handle)).toBe(' not');
   });
 
+  it('in part, so that a mapping ends before the bytes of its segment, are counted as corruption', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    for (let time = 0; time < 2; time++)
+      peer.send('A', { seq: 1, ack: 1, data: 'long short', mptcp: [peer.map(0, 1, 5)] });
+    expect(script.readText(handle)).toBe('long short');
+    expect(script.info(handle).fallback).toBe(FALLBACK_STRIPPED_DATA);
+    expect(script.counter('MPTcpExtDSSCorruptionFallback')).toBe(1);
+    expect(script.counter('MPTcpExtDssFallback')).toBe(0);
+    const joined = open();
+    const first = mptcpPassive(joined).peer;
+    const second = joinPassive(first);
+    joined.skip();
+    for (let time = 0; time < 2; time++)
+      second.send('A', { seq: 1, ack: 1, data: 'long short', mptcp: [second.map(0, 1, 5)] });
+    second.expect('RA', { mptcp: [{ reset: 6 }] });
+    expect(joined.counter('MPTcpExtDSSCorruptionReset')).toBe(1);
+    expect(joined.counter('MPTcpExtDSSNoMatchTCP')).toBe(0);
+  });
+
+  it('or shifted, so that a mapping lies elsewhere on the subflow, are counted, and the bytes wait', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'bytes', mptcp: [peer.map(0, 50, 5)] });
+    expect(script.counter('MPTcpExtDSSNoMatchTCP')).toBe(1);
+    expect(script.readText(handle)).toBe('');
+    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
+  });
+
   it('from a whole flight lead to TCP with its second segment', () => {
     const script = open();
     const { peer, handle } = mptcpPassive(script);
