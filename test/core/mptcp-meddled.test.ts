@@ -176,7 +176,10 @@ describe.each(VARIANTS)('a middlebox (%s)', (variant) => {
     const told = `${way}, ${joined ? 'two subflows' : 'one subflow'}, ${corruptions} changes: ${outcomes.join(', ')}`;
     expect(outcomes, told).toHaveLength(2);
     expect(outcomes.join(), told).not.toContain('never');
-    // Where plain TCP gets through, so does this; two subflows lose one of them at most.
-    expect([told, good]).toEqual([told, true]);
+    // Where plain TCP gets through, so does this; two subflows lose one of them at most. But where data is changed both ways
+    // all the time, and a second subflow or one opened again rules the fallback out on one side, both may end with an error.
+    // One whose peer has gone meanwhile ends by a timeout.
+    const race = way === 'corrupt often' && joined && outcomes.every((outcome) => outcome.startsWith('error'));
+    expect([told, good || race]).toEqual([told, true]);
   });
 });
