@@ -6,6 +6,7 @@ import {
   COUNTER_MPTCP_FallbackFailed,
   COUNTER_MPTCP_InfiniteMapRx,
   COUNTER_MPTCP_MPFailRx,
+  EVENT_FALLBACK,
   FALLBACK_CHECKSUM,
   FALLBACK_INFINITE_MAPPING,
   FALLBACK_PEER_MP_FAIL,
@@ -19,6 +20,7 @@ import { config } from '../state/config';
 import { Connection, FAIL_ANSWERED, FAIL_SENT } from '../state/connection';
 import { count } from '../state/counters';
 import { ReceiveMap } from '../state/datamap';
+import { eventRaise } from '../state/events';
 import { FAIL_DUE, RST_FASTCLOSE, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
@@ -37,6 +39,9 @@ import { sessionArm } from './timer';
 
 /** How far behind what was sent the number in an MP_FAIL may lie: no window is larger. */
 const FAIL_REACH: u64 = (<u64>1) << 32;
+
+/** MP_FAILs of one side, at most, once the other's was taken for an answer. */
+const FAIL_REPLIES: u32 = 16;
 
 /** The checksum of a mapping does not match its bytes. */
 export function checksumFailed(connection: Connection, subflow: Subflow, map: ReceiveMap): void {
@@ -136,10 +141,21 @@ export function failReceived(connection: Connection, subflow: Subflow): void {
  * this side follows: Linux stops sending when the other side is first.
  */
 function failAnswered(connection: Connection, subflow: Subflow): void {
-  if (connection.failWait == FAIL_ANSWERED) return;
+  if (connection.failWait == FAIL_ANSWERED) {
+    // Both sides found changed data, and the MP_FAIL of this one was lost: the peer still waits. Not without end, for it
+    // may do the same.
+    if (connection.failTries >= FAIL_REPLIES) return;
+    connection.failTries++;
+    subflow.failDue = FAIL_DUE;
+    ackNow(subflow);
+    return;
+  }
   const held = connection.rcvNxt - connection.rcvPlainBase;
   connection.failWait = FAIL_ANSWERED;
   connection.failAt = 0;
+  // The application learns of it before it reads what waited.
+  connection.fallback = <u8>FALLBACK_CHECKSUM;
+  eventRaise(connection, EVENT_FALLBACK);
   adoptReceived(connection, subflow, held);
   ackNow(subflow);
 }

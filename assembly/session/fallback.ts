@@ -51,6 +51,8 @@ export function fallBack(connection: Connection, reason: i32): void {
   if (connection.confirmed != 0) countBy(COUNTER_MPTCP_MPCurrEstab, -1);
   connection.multipath = 0;
   connection.checksum = 0;
+  // An answered MP_FAIL told of it already.
+  if (connection.fallback != reason) eventRaise(connection, EVENT_FALLBACK);
   connection.fallback = <u8>reason;
   connection.sndPlainBase = connection.sndUna;
   // An end of stream sent as DATA_FIN goes out once more, as FIN.
@@ -62,7 +64,6 @@ export function fallBack(connection: Connection, reason: i32): void {
     if ((changetype<Subflow>(at).flags & SUBFLOW_INITIAL) == 0 && connection.subflowCount > 1)
       resetDue(changetype<Subflow>(at), RST_PLAIN);
   pushLater(connection);
-  eventRaise(connection, EVENT_FALLBACK);
 }
 
 /**

@@ -592,6 +592,8 @@ function begin(connection: Connection, subflow: Subflow): void {
 }
 
 function joinDone(connection: Connection, subflow: Subflow): bool {
+  // Its RST waits to be sent: the peer's data is on its way to TCP, which has one subflow.
+  if (subflow.rstDue != 0) return false;
   const present = (options.mptcp & (1 << SUBTYPE_JOIN)) != 0;
   const version = connection.version;
   if (subflow.join == JOIN_WAIT_ACK) {
