@@ -16,14 +16,13 @@ export function minRtt(connection: Connection): usize {
     const reserve = isBackup(subflow);
     // A subflow in backoff does not keep the backups waiting.
     if (!reserve && subflow.backoff == 0) regular = true;
-    if (subflowRoom(subflow) == 0) continue;
     const rtt = subflow.srtt;
+    // Whether there is room matters only for one that would be chosen.
+    if (rtt >= (reserve ? backupRtt : bestRtt) || subflowRoom(subflow) == 0) continue;
     if (reserve) {
-      if (rtt < backupRtt) {
-        backup = at;
-        backupRtt = rtt;
-      }
-    } else if (rtt < bestRtt) {
+      backup = at;
+      backupRtt = rtt;
+    } else {
       best = at;
       bestRtt = rtt;
     }
