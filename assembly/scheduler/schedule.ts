@@ -1,6 +1,5 @@
 import { SCHEDULER_BLEST, SCHEDULER_ECF, SCHEDULER_MIN_RTT, SCHEDULER_ROUND_ROBIN } from '../abi';
 import { Connection } from '../state/connection';
-
 import { blest } from './blest';
 import { ecf } from './ecf';
 import { minRtt } from './min-rtt';
@@ -16,8 +15,7 @@ import { firstCarrier } from './usable';
 export function schedule(connection: Connection): usize {
   // With one subflow there is nothing to choose.
   if (connection.scheduler == SCHEDULER_MIN_RTT || connection.subflowCount == 1) return minRtt(connection);
-  const alone = firstCarrier(connection);
-  if (alone != 0) return minRtt(connection);
+  if (firstCarrier(connection) != 0) return minRtt(connection);
   switch (<i32>connection.scheduler) {
     case SCHEDULER_ROUND_ROBIN:
       return roundRobin(connection);
