@@ -6,7 +6,8 @@ import type { PcapngWriter } from '../../host/link/pcapng.js';
 import type { Server } from '../../host/net/server.js';
 import type { Socket } from '../../host/net/socket.js';
 import type { Stack } from '../../host/net/stack.js';
-import { milliseconds, Network, seconds } from '../../host/sim/network.js';
+import { megabits, milliseconds, Network, seconds } from '../../host/sim/network.js';
+import type { Random } from '../../host/sim/random.js';
 import type { Wire, WireCharacteristics } from '../../host/sim/wire.js';
 
 export const SERVER = '10.0.1.1';
@@ -70,6 +71,20 @@ export function makePair(options: PairOptions = {}): Pair {
     server.set('limitSubflows', 8);
   }
   return { network, client, server, wires };
+}
+
+/** A wire with rate, queue, loss up to 5 %, reordering and duplicates by chance. */
+export function badWire(random: Random): Partial<WireCharacteristics> {
+  return {
+    rate: random.chance(0.3) ? Number.POSITIVE_INFINITY : megabits(random.between(5, 100)),
+    delay: milliseconds(random.between(1, 40)),
+    jitter: random.chance(0.5) ? milliseconds(random.between(0, 10)) : 0,
+    queue: random.between(20_000, 200_000),
+    loss: random.chance(0.8) ? random.fraction() * 0.05 : 0,
+    reorder: random.chance(0.6) ? random.fraction() * 0.05 : 0,
+    reorderDelay: milliseconds(random.between(1, 30)),
+    duplicate: random.chance(0.6) ? random.fraction() * 0.05 : 0,
+  };
 }
 
 /** Runs `test` on a pair for at most so many seconds of its time, then sees that both stacks gave everything back. */

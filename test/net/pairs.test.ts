@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../host/config.js';
 import type { Socket } from '../../host/net/socket.js';
-import { megabits, milliseconds, type Network, seconds } from '../../host/sim/network.js';
+import { milliseconds, type Network, seconds } from '../../host/sim/network.js';
 import { Random } from '../../host/sim/random.js';
 import type { WireCharacteristics } from '../../host/sim/wire.js';
-import { expectReleased, listen, makePair, payload, readAll, SERVER } from './pair.js';
+import { badWire, expectReleased, listen, makePair, payload, readAll, SERVER } from './pair.js';
 
 const SEEDS = 200;
 const SCHEDULERS = ['minRtt', 'roundRobin', 'redundant', 'blest', 'ecf', 'redundant', 'minRtt'] as const;
@@ -39,16 +39,7 @@ function draw(seed: number): Scenario {
     congestion: (['lia', 'reno', 'cubic'] as const)[random.between(0, 2)] ?? 'reno',
     tcp: drawTcp(random),
     slow: random.chance(0.3) ? milliseconds(random.between(1, 30)) : 0,
-    wires: Array.from({ length: paths }, () => ({
-      rate: random.chance(0.3) ? Number.POSITIVE_INFINITY : megabits(random.between(5, 100)),
-      delay: milliseconds(random.between(1, 40)),
-      jitter: random.chance(0.5) ? milliseconds(random.between(0, 10)) : 0,
-      queue: random.between(20_000, 200_000),
-      loss: random.chance(0.8) ? random.fraction() * 0.05 : 0,
-      reorder: random.chance(0.6) ? random.fraction() * 0.05 : 0,
-      reorderDelay: milliseconds(random.between(1, 30)),
-      duplicate: random.chance(0.6) ? random.fraction() * 0.05 : 0,
-    })),
+    wires: Array.from({ length: paths }, () => badWire(random)),
     up: random.between(0, 120_000),
     down: random.between(1, 200_000),
     pause: milliseconds(random.between(0, 600)),

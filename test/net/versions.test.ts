@@ -8,10 +8,10 @@ import type { MptcpVersion } from '../../host/config.js';
 import { PcapngWriter } from '../../host/link/pcapng.js';
 import type { Socket } from '../../host/net/socket.js';
 import { Stack } from '../../host/net/stack.js';
-import { megabits, milliseconds, seconds } from '../../host/sim/network.js';
+import { milliseconds, seconds } from '../../host/sim/network.js';
 import { Random } from '../../host/sim/random.js';
 import type { WireCharacteristics } from '../../host/sim/wire.js';
-import { expectReleased, listen, makePair, type Pair, payload, readAll, SERVER, withPair } from './pair.js';
+import { badWire, expectReleased, listen, makePair, type Pair, payload, readAll, SERVER, withPair } from './pair.js';
 
 const SETS: readonly (readonly MptcpVersion[])[] = [[0], [1], [0, 1]];
 
@@ -129,16 +129,7 @@ function draw(seed: number): Scenario {
     cookies: random.chance(0.2) ? 2 : 1,
     mine,
     theirs: mine.length > 1 || random.chance(0.5) ? [0] : [0, 1],
-    wires: Array.from({ length: paths }, () => ({
-      rate: random.chance(0.3) ? Number.POSITIVE_INFINITY : megabits(random.between(5, 100)),
-      delay: milliseconds(random.between(1, 40)),
-      jitter: random.chance(0.5) ? milliseconds(random.between(0, 10)) : 0,
-      queue: random.between(20_000, 200_000),
-      loss: random.chance(0.8) ? random.fraction() * 0.05 : 0,
-      reorder: random.chance(0.6) ? random.fraction() * 0.05 : 0,
-      reorderDelay: milliseconds(random.between(1, 30)),
-      duplicate: random.chance(0.6) ? random.fraction() * 0.05 : 0,
-    })),
+    wires: Array.from({ length: paths }, () => badWire(random)),
     up: random.between(2, 150_000),
     down: random.between(1, 200_000),
     pause: milliseconds(random.between(100, 800)),
