@@ -1,7 +1,7 @@
 import { Connection } from '../state/connection';
 import { DataMap, mapsFree } from '../state/datamap';
 import { Subflow } from '../state/subflow';
-import { firstCarrier, isBackup, subflowRoom, usable, works } from './usable';
+import { firstCarrier, hasRoom, isBackup, usable, works } from './usable';
 
 /**
  * Which subflow gets bytes that another had before, whatever the scheduler: the one with the smallest smoothed RTT of
@@ -50,7 +50,7 @@ export function againChoose(connection: Connection, map: DataMap, avoid: u32): u
       if (reserve) backupMay = true;
       else regularMay = true;
     }
-    if ((alone != 0 && at != alone) || subflowRoom(subflow) == 0) continue;
+    if ((alone != 0 && at != alone) || !hasRoom(subflow)) continue;
     if (reserve ? subflow.srtt < backupRtt : subflow.srtt < bestRtt) {
       if (reserve) {
         backup = at;

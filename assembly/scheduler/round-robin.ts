@@ -2,7 +2,7 @@ import { CONFIG_ROUND_ROBIN_CWND_LIMITED, CONFIG_ROUND_ROBIN_QUANTUM } from '../
 import { Connection } from '../state/connection';
 import { Subflow } from '../state/subflow';
 import { tuning } from '../state/tuning';
-import { isBackup, regularWorks, subflowRoom, usable } from './usable';
+import { hasRoom, isBackup, regularWorks, usable } from './usable';
 
 /**
  * One subflow after the other, each a quantum of segments at a time, times its weight. A subflow whose congestion window
@@ -21,14 +21,14 @@ export function roundRobin(connection: Connection): usize {
     else if (subflow.id > connection.turn && after == 0) after = at;
     if (first == 0) first = at;
   }
-  if (current != 0 && connection.turnLeft != 0 && subflowRoom(changetype<Subflow>(current)) != 0) return current;
+  if (current != 0 && connection.turnLeft != 0 && hasRoom(changetype<Subflow>(current))) return current;
   if (current != 0 && connection.turnLeft != 0 && waits(connection)) return 0;
   const next = after != 0 ? after : first;
   if (next == 0) return 0;
   const subflow = changetype<Subflow>(next);
   connection.turn = subflow.id;
   connection.turnLeft = tuning(connection, CONFIG_ROUND_ROBIN_QUANTUM) * (<u32>subflow.weight + 1) * subflow.mss;
-  return subflowRoom(subflow) != 0 ? next : 0;
+  return hasRoom(subflow) ? next : 0;
 }
 
 /** How many of `length` bytes a subflow gets in its turn. Who is chosen without one, being alone, gets all. */
@@ -46,7 +46,7 @@ export function roundRobinTaken(connection: Connection, subflow: Subflow, length
 function takesPart(connection: Connection, subflow: Subflow, backups: bool): bool {
   if (!usable(subflow)) return false;
   if (isBackup(subflow) && !backups) return false;
-  return waits(connection) ? subflow.backoff == 0 : subflowRoom(subflow) != 0;
+  return waits(connection) ? subflow.backoff == 0 : hasRoom(subflow);
 }
 
 function waits(connection: Connection): bool {

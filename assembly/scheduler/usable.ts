@@ -2,13 +2,13 @@ import { SUBFLOW_BACKUP_LOCAL, SUBFLOW_BACKUP_REMOTE } from '../abi';
 import { dsnLt } from '../memory/sequence';
 import { Connection } from '../state/connection';
 import { linkAt } from '../state/link';
-import { canCarryData, FRTO_NEW, inFlight, ownerOf, Subflow, unsentBytes } from '../state/subflow';
+import { canBeChosen, canCarryData, FRTO_NEW, ownerOf, Subflow, unsentBytes } from '../state/subflow';
 
 /** What every scheduler asks of a subflow before it chooses. */
 
 /** True when a subflow may be given bytes, whether or not it has room now. */
 export function usable(subflow: Subflow): bool {
-  return canCarryData(subflow) && subflow.stale == 0 && linkAt(subflow.link).up != 0;
+  return canBeChosen(subflow) && linkAt(subflow.link).up != 0;
 }
 
 /** True when this side or the peer asked for it to be a backup (RFC 8684 section 3.3.8). */
@@ -36,7 +36,10 @@ export function regularWorks(connection: Connection): bool {
  * subflow has acknowledged it, so the first flight must not be spread.
  */
 export function firstCarrier(connection: Connection): usize {
-  if (connection.dataAckSeen != 0 || connection.sndUna == connection.sndNxt) return 0;
+  return connection.dataAckSeen != 0 || connection.sndUna == connection.sndNxt ? 0 : firstWithData(connection);
+}
+
+function firstWithData(connection: Connection): usize {
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
     if (changetype<Subflow>(at).mapHead != 0) return at;
   return 0;
@@ -44,20 +47,31 @@ export function firstCarrier(connection: Connection): usize {
 
 /** Bytes a subflow may be given now: what congestion window and its peer's window leave beyond what it holds. */
 export function subflowRoom(subflow: Subflow): u32 {
-  // RFC 5682 section 2.1, step 2b: after a timeout that may be spurious new bytes go before those thought lost.
-  const lost: u32 = subflow.frto == FRTO_NEW ? 0 : subflow.lostBytes;
-  const flight = inFlight(subflow) + lost + unsentBytes(subflow);
+  const window = ownWindow(subflow);
+  return roomWithin(subflow, window > 0 ? window : sharedWindow(subflow));
+}
+
+/** True when subflowRoom() is not 0: schedulers ask it for every segment, and the own window is rarely closed. */
+export function hasRoom(subflow: Subflow): bool {
+  const window = ownWindow(subflow);
+  return (window > 0 ? roomWithin(subflow, window) : subflowRoom(subflow)) != 0;
+}
+
+/** Bytes that the subflow's peer takes by its last ACK beyond those assigned; less than 0 when it took some back. */
+function ownWindow(subflow: Subflow): i32 {
+  return <i32>(subflow.sndUna + subflow.sndWindow - subflow.seqEnd);
+}
+
+function roomWithin(subflow: Subflow, window: u32): u32 {
+  // Bytes thought lost will be sent again and count as if in flight, except (RFC 5682 section 2.1, step 2b) after a
+  // timeout that may be spurious: then new bytes go before those.
+  let flight = subflow.outstanding - subflow.sackedBytes + unsentBytes(subflow);
+  if (subflow.frto == FRTO_NEW) flight -= subflow.lostBytes;
   // With an empty pipe one segment is always allowed.
-  const room: u32 =
-    flight == 0 ? max<u32>(subflow.cwnd, subflow.mss) : subflow.cwnd > flight ? subflow.cwnd - flight : 0;
-  let window = subflow.sndUna + subflow.sndWindow - subflow.seqEnd;
-  if (<i32>window <= 0) {
-    window = sharedWindow(subflow);
-    if (window == 0) return 0;
-  }
-  const both = min<u32>(room, window);
+  if (flight == 0) return min<u32>(max<u32>(subflow.cwnd, subflow.mss), window);
+  const room = min<u32>(subflow.cwnd > flight ? subflow.cwnd - flight : 0, window);
   // Less than a segment is not worth a map while an ACK may bring room for a whole one.
-  return flight != 0 && both < subflow.mss ? 0 : both;
+  return room < subflow.mss ? 0 : room;
 }
 
 /**

@@ -3,7 +3,7 @@ import { congestionIdle } from '../congestion/control';
 import { pageNext } from '../memory/pages';
 import { dsnLt } from '../memory/sequence';
 import { fastest } from '../scheduler/fastest';
-import { firstCarrier, isBackup, regularWorks, subflowRoom, usable } from '../scheduler/usable';
+import { firstCarrier, hasRoom, isBackup, regularWorks, subflowRoom, usable } from '../scheduler/usable';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { DataMap, mapsFree, mapTake } from '../state/datamap';
@@ -78,7 +78,7 @@ function give(connection: Connection, subflow: Subflow): bool {
 
 /** Bytes that no subflow had. */
 function giveNew(connection: Connection, subflow: Subflow): bool {
-  if (!dsnLt(connection.sndNxt, sendableEnd(connection)) || subflowRoom(subflow) == 0) return false;
+  if (!dsnLt(connection.sndNxt, sendableEnd(connection)) || !hasRoom(subflow)) return false;
   if (!assignNew(connection, subflow)) return false;
   subflow.copyNxt = connection.sndNxt;
   subflow.copyPage = connection.nxtPage;

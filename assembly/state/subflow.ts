@@ -14,18 +14,32 @@ export class Subflow {
   owner: usize;
   /** Chain of the flow table. */
   hashNext: usize;
-  readyNext: usize;
-
+  localPort: u16;
+  remotePort: u16;
   localHi: u64;
   localLo: u64;
   remoteHi: u64;
   remoteLo: u64;
-  localPort: u16;
-  remotePort: u16;
-  /** A TCP_ value. Up to here, in one line of the cache, stands what tells whether a segment belongs to it. */
+  /**
+   * A TCP_ value. Up to here, in one line of the cache, stands what tells whether a segment belongs to it; these eight
+   * bytes tell whether it may carry data: they are looked at together, see CARRY_MASK.
+   */
   state: u8;
+  /** FIN wanted once the assigned bytes are sent. */
+  finWanted: u8;
+  /** RST to be sent, which ends it. */
+  rstDue: u8;
+  /** JOIN_ value: how far its handshake of Multipath TCP is. */
+  join: u8;
+  stale: u8;
+  /** Retransmission timeouts in a row. */
+  backoff: u8;
   /** SUBFLOW_ bits. */
   flags: u8;
+  /** Loss state: 0 open, 1 recovery, 2 loss (after a timeout). */
+  recovery: u8;
+
+  readyNext: usize;
   localId: u8;
   remoteId: u8;
   link: i32;
@@ -37,10 +51,6 @@ export class Subflow {
   ackDue: u8;
   /** SYN or SYN/ACK to be sent. */
   synDue: u8;
-  /** RST to be sent, which ends it. */
-  rstDue: u8;
-  /** FIN wanted once the assigned bytes are sent; FIN sent. */
-  finWanted: u8;
   finSent: u8;
   /** The peer's FIN was received in order. */
   finReceived: u8;
@@ -52,16 +62,10 @@ export class Subflow {
   scaled: u8;
   sndShift: u8;
   rcvShift: u8;
-  /** 0 not in a handshake of Multipath TCP, else MPTCP_ value below. */
-  join: u8;
   /** The join or the capable handshake wants its third ACK sent (again). */
   thirdAckDue: u8;
   /** Reason for MP_TCPRST, 255 for none; MP_FASTCLOSE instead when 254. */
   rstReason: u8;
-  /** Loss state: 0 open, 1 recovery, 2 loss (after a timeout). */
-  recovery: u8;
-  /** Retransmission timeouts in a row. */
-  backoff: u8;
   synTries: u8;
   probes: u8;
   dupAcks: u8;
@@ -72,7 +76,6 @@ export class Subflow {
   /** SYN_ value: why SYNs go without MP_CAPABLE, 0 while they go with it. */
   synPlain: u8;
   reorderingSeen: u8;
-  stale: u8;
   /** FAIL_DUE or FASTCLOSE_DUE: MP_FAIL, or MP_FASTCLOSE on an ACK, is owed. */
   failDue: u8;
   /** 1 while the first lost segment is to be sent again whatever the congestion window says. */
@@ -348,7 +351,8 @@ export const JOIN_NONE: u8 = 0;
 export const JOIN_WAIT_ACK: u8 = 1;
 /** Passive MP_JOIN: waiting for the third ACK with its HMAC. */
 export const JOIN_WAIT_HMAC: u8 = 2;
-export const JOIN_DONE: u8 = 3;
+/** Its two low bits are those of JOIN_NONE: with either data may flow, see CARRY_MASK. */
+export const JOIN_DONE: u8 = 4;
 
 /** Subflow.failDue. */
 export const FAIL_DUE: u8 = 1;
@@ -455,12 +459,27 @@ export function opensEarly(subflow: Subflow): bool {
   return subflow.state == TCP_SYN_RECEIVED && (subflow.fastOpen & FAST_OPEN_EARLY) != 0;
 }
 
+/** What of the eight bytes from `state` on keeps it from carrying data: state, FIN wanted, RST due, unfinished join. */
+const CARRY_MASK: u64 = 0x03ffffff;
+/** And what keeps schedulers from it: it is stale. */
+const CHOICE_MASK: u64 = CARRY_MASK | 0xff00000000;
+
+function standing(subflow: Subflow): u64 {
+  return load<u64>(changetype<usize>(subflow), offsetof<Subflow>('state'));
+}
+
 /** True while the connection may give it new bytes. */
 export function canCarryData(subflow: Subflow): bool {
-  return (
-    (subflow.state == TCP_ESTABLISHED || subflow.state == TCP_CLOSE_WAIT || opensEarly(subflow)) &&
-    subflow.finWanted == 0 &&
-    subflow.rstDue == 0 &&
-    (subflow.join == JOIN_NONE || subflow.join == JOIN_DONE)
-  );
+  return (standing(subflow) & CARRY_MASK) == TCP_ESTABLISHED || carriesBesides(subflow, CARRY_MASK);
+}
+
+/** True while a scheduler may give it bytes, as far as that depends on itself. */
+export function canBeChosen(subflow: Subflow): bool {
+  return (standing(subflow) & CHOICE_MASK) == TCP_ESTABLISHED || carriesBesides(subflow, CHOICE_MASK);
+}
+
+/** Data flows also after the peer's FIN, and by Fast Open before the third ACK. */
+function carriesBesides(subflow: Subflow, mask: u64): bool {
+  if ((standing(subflow) & mask) >> 8 != 0) return false;
+  return subflow.state == TCP_CLOSE_WAIT || opensEarly(subflow);
 }

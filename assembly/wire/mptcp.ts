@@ -185,32 +185,45 @@ function dssFieldBytes(flags: u32): u32 {
   return bytes;
 }
 
+/** The lengths of ADD_ADDR: bit n stands for n bytes. With HMAC, without, and of both those with IPv4 and with a port. */
+const ADD_ADDR_SIGNED: u32 = (1 << 16) | (1 << 18) | (1 << 28) | (1 << 30);
+const ADD_ADDR_UNSIGNED: u32 = (1 << 8) | (1 << 10) | (1 << 20) | (1 << 22);
+const ADD_ADDR_IPV4: u32 = (1 << 8) | (1 << 10) | (1 << 16) | (1 << 18);
+const ADD_ADDR_PORT: u32 = (1 << 10) | (1 << 18) | (1 << 22) | (1 << 30);
+
 /**
  * RFC 8684 section 3.4.1, figure 12: an announcement ends with 8 bytes of HMAC, an echo has none. RFC 6824 section 3.4.1,
  * figure 12: the low bits say 4 or 6, and there is neither HMAC nor echo. By its length an option is one or the other;
  * which of them counts is for the connection to say. An IPv6 address that is v4-mapped comes out as the IPv4 address.
  */
 function parseAddAddr(p: usize, length: u32): bool {
-  // The shortest form of each is 8 bytes; anything that is left must be one of the four without the HMAC.
-  if (length < 8) return false;
+  if (length > 30) return false;
   const low: u32 = load<u8>(p + 2) & 15;
-  const echo = (low & 1) != 0;
-  const v0 = !echo && (length <= 10 ? low == 4 : length >= 20 && length <= 22 && low == 6);
-  const plain = echo || v0 ? length : length - 8;
-  if (plain != 8 && plain != 10 && plain != 20 && plain != 22) return false;
-  options.addVersion = v0 ? MPTCP_V0 : MPTCP_V1;
-  options.addEcho = echo ? 1 : 0;
+  const echo: u32 = low & 1;
+  const form: u32 = 1 << length;
+  const signed = (form & ADD_ADDR_SIGNED) != 0;
+  if (signed) {
+    if (echo != 0) return false;
+    options.addVersion = MPTCP_V1;
+    options.addHmac = loadBe64(p + length - 8);
+  } else {
+    if ((form & ADD_ADDR_UNSIGNED) == 0) return false;
+    if (echo == 0 && low != (length < 20 ? 4 : 6)) return false;
+    options.addVersion = echo != 0 ? MPTCP_V1 : MPTCP_V0;
+    options.addHmac = 0;
+  }
+  options.addHasHmac = signed ? 1 : 0;
+  options.addEcho = echo;
   options.addId = load<u8>(p + 3);
-  if (plain < 20) {
+  if ((form & ADD_ADDR_IPV4) != 0) {
     options.addHi = 0;
     options.addLo = mapV4(loadBe32(p + 4));
+    options.addPort = (form & ADD_ADDR_PORT) != 0 ? loadBe16(p + 8) : 0;
   } else {
     options.addHi = loadBe64(p + 4);
     options.addLo = loadBe64(p + 12);
+    options.addPort = (form & ADD_ADDR_PORT) != 0 ? loadBe16(p + 20) : 0;
   }
-  options.addPort = plain == 10 || plain == 22 ? loadBe16(p + plain - 2) : 0;
-  options.addHasHmac = plain == length ? 0 : 1;
-  options.addHmac = plain == length ? 0 : loadBe64(p + plain);
   return true;
 }
 

@@ -63,19 +63,18 @@ function room(subflow: PeerSubflow): number {
 
 /** Linked Increases (RFC 6356). */
 export function liaAvoid(subflows: readonly PeerSubflow[], subflow: PeerSubflow, acked: number): void {
-  let total = 0;
   let best = 0;
   let rate = 0;
   for (const other of subflows) {
     if (!carries(other) || other.srtt === 0) continue;
-    const { cwnd, srtt } = other;
-    total += cwnd;
-    rate += cwnd / srtt;
-    best = Math.max(best, cwnd / (srtt * srtt));
+    const frequency = 1 / other.srtt;
+    const speed = other.cwnd * frequency;
+    rate += speed;
+    best = Math.max(best, speed * frequency);
   }
   const bytes = acked * subflow.mss;
-  let growth = bytes / subflow.cwnd;
-  if (rate > 0) growth = Math.min(growth, (((total * best) / (rate * rate)) * bytes) / total);
+  const square = rate * rate;
+  const growth = best * subflow.cwnd < square ? (bytes * best) / square : bytes / subflow.cwnd;
   const scaled = subflow.cwndAcked + Math.min(Math.floor(growth * 256), 1e9);
   subflow.cwnd += scaled >> 8;
   subflow.cwndAcked = scaled & 255;
