@@ -99,6 +99,18 @@ function hasBetter(connection: Connection, subflow: Subflow): bool {
   return false;
 }
 
+/** The next subflow, each time, that can carry a segment without data, or 0. */
+function otherCarrier(connection: Connection): usize {
+  let usable: u32 = 0;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (canCarryData(changetype<Subflow>(at))) usable++;
+  if (usable < 2) return controlSubflow(connection);
+  let skip = connection.rtxBackoff % usable;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (canCarryData(changetype<Subflow>(at)) && skip-- == 0) return at;
+  return 0;
+}
+
 /** RFC 8684 section 3.3.6: nothing was acknowledged at data level for long. */
 function dataTimeout(connection: Connection): void {
   connection.rtxAt = 0;
@@ -118,8 +130,8 @@ function dataTimeout(connection: Connection): void {
   connection.retransmits++;
   reinjectFront(connection);
   if (connection.finState == 2 && connection.multipath != 0) {
-    // The DATA_FIN, or its acknowledgment, was lost.
-    const carrier = controlSubflow(connection);
+    // The DATA_FIN, or its acknowledgment, was lost, perhaps because of its path.
+    const carrier = otherCarrier(connection);
     if (carrier != 0) {
       connection.dataFinDue = 1;
       ackNow(changetype<Subflow>(carrier));

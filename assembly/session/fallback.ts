@@ -43,8 +43,10 @@ import { tokenRemove } from './tokens';
 
 /** Segments without a mapping, one behind the other or the same again, until options are taken to be stripped. */
 const UNMAPPED_LIMIT: u8 = 2;
-/** ACKs of data without DSS, with no DATA_ACK in between, until options are taken to be stripped. */
+/** ACKs of data without DSS after one with it, with no DATA_ACK in between, until options are taken to be stripped. */
 const BARE_LIMIT: u8 = 3;
+/** ACKs without options and news, one behind the other, until options are taken to be stripped from one of several subflows. */
+const BARE_ROW_LIMIT: u8 = 2;
 
 /** Goes on as plain TCP, for a reason one can ask for. */
 export function fallBack(connection: Connection, reason: i32): void {
@@ -221,7 +223,7 @@ export function synWithoutKeys(connection: Connection, subflow: Subflow): void {
 
 /**
  * An ACK of new data came without any option of Multipath TCP. When no DATA_ACK comes either, a middlebox removes them.
- * Returns true when the connection fell back.
+ * Returns false when the subflow is reset.
  */
 export function bareAcknowledgment(connection: Connection, subflow: Subflow): bool {
   const una = <u32>connection.sndUna;
@@ -230,7 +232,38 @@ export function bareAcknowledgment(connection: Connection, subflow: Subflow): bo
     subflow.bareAcks = 0;
   }
   if (subflow.bareAcks < BARE_LIMIT) subflow.bareAcks++;
-  return subflow.bareAcks >= BARE_LIMIT && acknowledgmentsStripped(connection, subflow);
+  const never = subflow.dssAcked == 0 && tellsOfPath(subflow);
+  if (never && ((subflow.flags & SUBFLOW_INITIAL) == 0 || connection.subflowsTotal > 1)) {
+    count(COUNTER_MPTCP_FallbackFailed);
+    resetDue(subflow, <u8>RESET_MIDDLEBOX);
+    return false;
+  }
+  if (never || subflow.bareAcks >= BARE_LIMIT) acknowledgmentsStripped(connection, subflow);
+  return true;
+}
+
+/**
+ * An ACK that says nothing new came without any option of Multipath TCP. RFC 8684 section 3.7: "If a subflow breaks during
+ * operation, e.g., if it is rerouted and MPTCP options are no longer permitted", it is closed with RST: neither a DATA_FIN
+ * nor a DATA_ACK would come by it. Returns false when it is.
+ */
+export function bareAgain(connection: Connection, subflow: Subflow): bool {
+  if (connection.subflowsTotal == 1 || subflow.finSent != 0 || subflow.finReceived != 0) return true;
+  if (segment.seq != subflow.rcvNxt || segment.ack != subflow.sndNxt) return true;
+  if (++subflow.bareRow < BARE_ROW_LIMIT) return true;
+  count(COUNTER_MPTCP_FallbackFailed);
+  resetDue(subflow, <u8>RESET_MIDDLEBOX);
+  return false;
+}
+
+/**
+ * True when an ACK of data without DSS shows that the path takes options away: "an ACK is received for data (not just for
+ * the SYN) without a DSS option containing a Data ACK" (RFC 8684 section 3.7). In front of one that came behind a hole one
+ * with DSS may be missing, and a peer that closed the subflow answers from TIME-WAIT, which knows of no options.
+ */
+function tellsOfPath(subflow: Subflow): bool {
+  if (subflow.finSent != 0 || subflow.finReceived != 0) return false;
+  return segment.payloadLength == 0 || !seqLt(subflow.rcvNxt, segment.seq);
 }
 
 /** Falls back when the last ACK of data had no DSS and the data was acknowledged by the subflow alone. */

@@ -76,7 +76,14 @@ import {
   sessionSubflowTimeWait,
 } from './closing';
 import { failReceived, failRepeated, infiniteMapping, mappingInLine } from './fail';
-import { bareAcknowledgment, fallBack, handshakeUnanswered, synWithoutKeys, unmarkedAgain } from './fallback';
+import {
+  bareAcknowledgment,
+  bareAgain,
+  fallBack,
+  handshakeUnanswered,
+  synWithoutKeys,
+  unmarkedAgain,
+} from './fallback';
 import { fastcloseInput, fastcloseValid, fastcloseWaits } from './fastclose';
 import { mappingReceived } from './mapping';
 import { connectionConfirmed, handshakeDone, joinConfirmed } from './open';
@@ -272,9 +279,11 @@ function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): b
     fallBack(connection, segment.payloadLength > 0 ? FALLBACK_FIRST_DATA : FALLBACK_FIRST_ACK);
     dataAcknowledged(connection, connection.sndPlainBase + subflow.bytesAcked, subflow.sndWindow);
   } else if ((signals & SIGNAL_ACKED) != 0) {
-    bareAcknowledgment(connection, subflow);
+    return bareAcknowledgment(connection, subflow);
   } else if (segment.payloadLength > 0 && (signals & SIGNAL_OLD) != 0) {
     unmarkedAgain(connection, subflow);
+  } else if (segment.payloadLength == 0 && (signals & SIGNAL_OLD) == 0 && !isFin()) {
+    return bareAgain(connection, subflow);
   }
   return true;
 }
@@ -286,6 +295,8 @@ function takeDss(connection: Connection, subflow: Subflow): bool {
   if ((flags & DSS_A) != 0) {
     const ack = (flags & DSS_a) != 0 ? options.dssAck : dsnExtend(<u32>options.dssAck, connection.sndUna);
     if (!dataAcknowledged(connection, ack, segment.window << subflow.sndShift)) count(COUNTER_MPTCP_DSSNotMatching);
+    if (subflow.dssAcked == 0 && subflow.sndUna != subflow.iss + 1) subflow.dssAcked = 1;
+    subflow.bareRow = 0;
   }
   if ((flags & DSS_M) == 0) return true;
   const dsn = mappedFrom(connection);

@@ -122,6 +122,10 @@ export class Subflow {
   congestionOwn: u8;
   /** How many quanta beyond the first it gets in its turn (round-robin). */
   weight: u8;
+  /** 1 once a DATA_ACK came for data it sent: options get through both ways (RFC 8684 section 3.7). */
+  dssAcked: u8;
+  /** ACKs in a row that had no option of Multipath TCP and acknowledged nothing new. */
+  bareRow: u8;
 
   // Sending: what a segment with data needs lies together, for every line of the cache it touches costs.
   iss: u32;

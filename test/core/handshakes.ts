@@ -147,3 +147,12 @@ export function joinPassive(
   peer.script.events();
   return peer;
 }
+
+/** The infinite mapping that the stack sends: its checksum, where there is one, is 0. */
+export const infinite = (peer: MptcpPeer, offset: number, checksum: boolean): Dss => ({
+  dss: true,
+  dsn: peer.remoteDsn(offset),
+  ssn: offset + 1,
+  length: 0,
+  ...(checksum ? { checksum: 0 } : {}),
+});

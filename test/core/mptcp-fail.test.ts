@@ -11,12 +11,9 @@ import {
   FALLBACK_INFINITE_MAPPING,
   FALLBACK_NONE,
   FALLBACK_PEER_MP_FAIL,
-  FALLBACK_STRIPPED_ACKS,
-  FALLBACK_STRIPPED_DATA,
 } from '../../host/abi.js';
-import { joinPassive, MptcpPeer, mptcpActive, mptcpPassive } from './handshakes.js';
+import { infinite, joinPassive, MptcpPeer, mptcpActive, mptcpPassive } from './handshakes.js';
 import { dssChecksum, token } from './keys.js';
-import type { Dss, MptcpOption } from './options.js';
 import { pattern, Script, type ScriptOptions, toBytes, VARIANTS } from './script.js';
 
 /** A mapping with the checksum of `data`, which a middlebox may change afterwards. */
@@ -24,15 +21,6 @@ const summed = (peer: MptcpPeer, offset: number, ssn: number, data: string | Uin
   const bytes = toBytes(data);
   return peer.map(offset, ssn, bytes.length, { checksum: dssChecksum(peer.dsn(offset), ssn, bytes) });
 };
-
-/** The infinite mapping that the stack sends: its checksum, where there is one, is 0. */
-const infinite = (peer: MptcpPeer, offset: number, checksum: boolean): Dss => ({
-  dss: true,
-  dsn: peer.remoteDsn(offset),
-  ssn: offset + 1,
-  length: 0,
-  ...(checksum ? { checksum: 0 } : {}),
-});
 
 describe.each(VARIANTS)('a wrong checksum on the only subflow (%s)', (variant) => {
   const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
@@ -354,153 +342,6 @@ describe.each(VARIANTS)('an infinite mapping (%s)', (variant) => {
     second.expect('RA', { mptcp: [{ reset: 1 }] });
     expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
     expect(script.counter('MPTcpExtFallbackFailed')).toBe(1);
-  });
-});
-
-describe.each(VARIANTS)('options that are stripped later (%s)', (variant) => {
-  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
-
-  it('from the data of the only subflow lead to TCP', () => {
-    const script = open();
-    const { peer, handle } = mptcpPassive(script);
-    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
-    script.skip();
-    // One segment may have lost its mapping to a box that merges or cuts: it is left to be sent again.
-    peer.send('A', { seq: 7, ack: 1, data: ' and' });
-    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
-    peer.expect('A', { ack: 7 });
-    peer.send('A', { seq: 7, ack: 1, data: ' and' });
-    expect(script.readText(handle)).toBe('mapped and');
-    expect(script.info(handle).fallback).toBe(FALLBACK_STRIPPED_DATA);
-    expect(script.counter('MPTcpExtDssFallback')).toBe(1);
-    peer.expect('A', { ack: 11, mptcp: [] });
-    peer.send('A', { seq: 11, ack: 1, data: ' not' });
-    expect(script.readText(handle)).toBe(' not');
-  });
-
-  it('in part, so that a mapping ends before the bytes of its segment, are counted as corruption', () => {
-    const script = open();
-    const { peer, handle } = mptcpPassive(script);
-    for (let time = 0; time < 2; time++)
-      peer.send('A', { seq: 1, ack: 1, data: 'long short', mptcp: [peer.map(0, 1, 5)] });
-    expect(script.readText(handle)).toBe('long short');
-    expect(script.info(handle).fallback).toBe(FALLBACK_STRIPPED_DATA);
-    expect(script.counter('MPTcpExtDSSCorruptionFallback')).toBe(1);
-    expect(script.counter('MPTcpExtDssFallback')).toBe(0);
-    const joined = open();
-    const first = mptcpPassive(joined).peer;
-    const second = joinPassive(first);
-    joined.skip();
-    for (let time = 0; time < 2; time++)
-      second.send('A', { seq: 1, ack: 1, data: 'long short', mptcp: [second.map(0, 1, 5)] });
-    second.expect('RA', { mptcp: [{ reset: 6 }] });
-    expect(joined.counter('MPTcpExtDSSCorruptionReset')).toBe(1);
-    expect(joined.counter('MPTcpExtDSSNoMatchTCP')).toBe(0);
-  });
-
-  it('or shifted, so that a mapping lies elsewhere on the subflow, are counted, and the bytes wait', () => {
-    const script = open();
-    const { peer, handle } = mptcpPassive(script);
-    peer.send('A', { seq: 1, ack: 1, data: 'bytes', mptcp: [peer.map(0, 50, 5)] });
-    expect(script.counter('MPTcpExtDSSNoMatchTCP')).toBe(1);
-    expect(script.readText(handle)).toBe('');
-    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
-  });
-
-  it('from a whole flight lead to TCP with its second segment', () => {
-    const script = open();
-    const { peer, handle } = mptcpPassive(script);
-    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
-    peer.send('A', { seq: 7, ack: 1, data: ' one' });
-    peer.send('A', { seq: 11, ack: 1, data: ' two' });
-    expect(script.info(handle).fallback).toBe(FALLBACK_STRIPPED_DATA);
-    peer.send('A', { seq: 7, ack: 1, data: ' one' });
-    expect(script.readText(handle)).toBe('mapped one two');
-  });
-
-  it('from a segment whose mapping comes with the next do not matter', () => {
-    const script = open();
-    const { peer, handle } = mptcpPassive(script);
-    peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
-    for (let at = 7; at < 67; at += 6) {
-      // A box that cuts segments leaves the option to the last piece.
-      peer.send('A', { seq: at, ack: 1, data: 'abc' });
-      peer.send('A', { seq: at + 3, ack: 1, data: 'def', mptcp: [peer.map(at - 1, at, 6)] });
-      peer.send('A', { seq: at, ack: 1, data: 'abc' });
-    }
-    expect(script.readText(handle)).toBe(`mapped${'abcdef'.repeat(10)}`);
-    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
-  });
-
-  it('from the data of one of several subflows reset it', () => {
-    const script = open();
-    const { peer, handle } = mptcpPassive(script);
-    const second = joinPassive(peer);
-    second.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [second.map(0, 1, 6)] });
-    second.send('A', { seq: 7, ack: 1, data: 'stripped' });
-    script.skip();
-    second.send('A', { seq: 7, ack: 1, data: 'stripped' });
-    second.expect('RA', { mptcp: [{ reset: 6 }] });
-    peer.send('A', { seq: 1, ack: 1, data: ' other way', mptcp: [peer.map(6, 1, 10)] });
-    expect(script.readText(handle)).toBe('mapped other way');
-    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
-    expect(script.counter('MPTcpExtFallbackFailed')).toBe(1);
-  });
-
-  const plainAcks = (peer: MptcpPeer, count: number): void => {
-    for (let index = 1; index <= count; index++) peer.send('A', { seq: 1, ack: 1 + index * 100 });
-  };
-
-  it('from ACKs of the only subflow lead to TCP', () => {
-    const script = open({ config: [[CONFIG_NO_DELAY, 1]] });
-    const { peer, handle } = mptcpPassive(script);
-    for (let index = 0; index < 6; index++) script.write(handle, pattern(100, index * 100));
-    script.skip();
-    script.events();
-    plainAcks(peer, 2);
-    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, bytesAcked: 0n });
-    peer.send('A', { seq: 1, ack: 301 });
-    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_STRIPPED_ACKS, bytesAcked: 300n });
-    script.write(handle, 'behind');
-    peer.expect('A', { seq: 601, data: 'behind', mptcp: [infinite(peer, 0, false)] });
-    // The peer, whose data is not stripped, maps on.
-    peer.send('A', { seq: 1, ack: 607, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
-    expect(script.readText(handle)).toBe('mapped');
-    expect(script.events()).toContain('drained');
-  });
-
-  it('from the ACK of the last data lead to TCP when nothing else comes', () => {
-    const script = open();
-    const { peer, handle } = mptcpPassive(script);
-    script.write(handle, 'question');
-    script.skip();
-    peer.send('A', { seq: 1, ack: 9 });
-    script.advance(5_000_000);
-    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_STRIPPED_ACKS, bytesAcked: 8n });
-    expect(script.counter('MPTcpExtMPTCPRetrans')).toBe(0);
-  });
-
-  it('from single ACKs do not matter while DATA_ACKs come', () => {
-    const script = open({ config: [[CONFIG_NO_DELAY, 1]] });
-    const { peer, handle } = mptcpPassive(script);
-    for (let index = 0; index < 12; index++) {
-      script.write(handle, pattern(100));
-      script.skip();
-      peer.send('A', { seq: 1, ack: 1 + index * 100 + 50 });
-      peer.send('A', { seq: 1, ack: 101 + index * 100 });
-      peer.send('A', { seq: 1, ack: 101 + index * 100, mptcp: [peer.dss(100 + index * 100)] });
-    }
-    expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, bytesAcked: 1_200n });
-  });
-
-  it('and sent twice change nothing', () => {
-    const script = open();
-    const { peer, handle } = mptcpPassive(script);
-    const twice = peer.map(0, 1, 5, { ack4: true, dsn4: true });
-    const mptcp: MptcpOption[] = [twice, { ...twice, dsn: peer.dsn(900) }];
-    peer.send('A', { seq: 1, ack: 1, data: 'bytes', mptcp });
-    expect(script.readText(handle)).toBe('bytes');
-    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
   });
 });
 
