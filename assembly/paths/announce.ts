@@ -13,8 +13,8 @@ import { Connection, SIGNAL_DUE_ANNOUNCE, SIGNAL_DUE_REMOVE } from '../state/con
 import { count } from '../state/counters';
 import { endpointAt, endpointOfAddress, endpointOfId } from '../state/endpoint';
 import { LocalAddress, LostPath, localAddressPool } from '../state/path';
-import { canCarryData, Subflow } from '../state/subflow';
-import { ackNow } from '../tcp/ready';
+import { Subflow } from '../state/subflow';
+import { signalSoon } from '../tcp/signal-acks';
 import { MPTCP_V0 } from '../wire/mptcp';
 import { removalCancel } from './subflows';
 
@@ -147,16 +147,6 @@ export function signalsExpire(connection: Connection): void {
       else announceNow(connection, local);
     }
     if (connection.signalAt == 0 || local.at < connection.signalAt) connection.signalAt = local.at;
-  }
-}
-
-/** An address signal goes out on the first subflow that works; without one it waits for the next. */
-export function signalSoon(connection: Connection): void {
-  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
-    const subflow = changetype<Subflow>(at);
-    if (!canCarryData(subflow) || subflow.backoff != 0) continue;
-    ackNow(subflow);
-    return;
   }
 }
 

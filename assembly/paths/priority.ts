@@ -2,7 +2,7 @@ import { EVENT_SUBFLOW_PRIORITY, SUBFLOW_BACKUP_LOCAL, SUBFLOW_BACKUP_REMOTE } f
 import { eventNotice } from '../state/events';
 import { monitorSubflow } from '../state/monitor';
 import { isSynchronized, ownerOf, Subflow } from '../state/subflow';
-import { ackNow } from '../tcp/ready';
+import { ackSignal } from '../tcp/signal-acks';
 
 /** Which subflows are backups, by this side's wish and by the peer's (RFC 8684 section 3.3.8). */
 
@@ -14,7 +14,7 @@ export function setBackup(subflow: Subflow, backup: bool): void {
   // A SYN that goes out again carries it.
   if (!isSynchronized(subflow)) return;
   subflow.prioDue = 1;
-  ackNow(subflow);
+  ackSignal(subflow);
   priorityChanged(subflow);
 }
 

@@ -226,11 +226,12 @@ function takeCommands(connection: Connection, subflow: Subflow): bool {
     count(COUNTER_MPTCP_MPPrioRx);
     takePriority(connection, subflow);
   }
+  // What is withdrawn makes room for what is announced with it.
+  if ((present & (1 << SUBTYPE_REMOVE_ADDR)) != 0) addressesRemoved(connection);
   if ((present & (1 << SUBTYPE_ADD_ADDR)) != 0) {
     if (options.addEcho != 0 || mayBeAnnounced(subflow)) addressAnnounced(connection);
     else count(COUNTER_MPTCP_AddAddrDrop);
   }
-  if ((present & (1 << SUBTYPE_REMOVE_ADDR)) != 0) addressesRemoved(connection);
   if ((present & (1 << SUBTYPE_FAIL)) != 0) {
     failReceived(connection, subflow);
     if (subflow.rstDue != 0) return false;

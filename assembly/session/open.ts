@@ -80,7 +80,7 @@ import {
 import { congestionOpen } from '../congestion/control';
 import { randomU32 } from '../crypto/random';
 import { poolTake } from '../memory/pool';
-import { announcedOf, localIdOf, signalSoon } from '../paths/announce';
+import { announcedOf, localIdOf } from '../paths/announce';
 import { managerEstablished, managerFill } from '../paths/manager';
 import { pathEstablished } from '../paths/reopen';
 import { mayAcceptSubflow, rememberInitial, subflowAttach, subflowDetach } from '../paths/subflows';
@@ -109,6 +109,7 @@ import { fastOpenAccept, fastOpenAnswered, fastOpenAsk, fastOpenSettled } from '
 import { openActive, openByCookie, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';
 import { freePort } from '../tcp/ports';
 import { ackNow, readyAdd } from '../tcp/ready';
+import { signalSoon } from '../tcp/signal-acks';
 import { timersArm } from '../tcp/timers';
 import { windowFieldSyn } from '../tcp/window';
 import { loadBe64 } from '../wire/bytes';

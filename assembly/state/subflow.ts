@@ -47,7 +47,7 @@ export class Subflow {
 
   /** 1 while in the ready queue of its link. */
   readyQueued: u8;
-  /** ACK_ value: none, delayed, now. */
+  /** ACK_ value: whether an acknowledgment is to be sent. */
   ackDue: u8;
   /** SYN or SYN/ACK to be sent. */
   synDue: u8;
@@ -342,12 +342,19 @@ export class Subflow {
   refusals: u8;
   /** Why it was reset: a RESET_ reason with RESET_FLAG_ bits, 0 when it was not or nobody said. */
   resetReason: u32;
+  /** ACKs with signals in a row, see tcp/signal-acks.ts; what the last of them acknowledged, after how much data, when, µs. */
+  signalAcks: u8;
+  signalSeq: u32;
+  signalSegments: u32;
+  signalAt: i64;
 }
 
 /** Subflow.ackDue. */
 export const ACK_NONE: u8 = 0;
 export const ACK_DELAYED: u8 = 1;
 export const ACK_NOW: u8 = 2;
+/** One goes out for a signal of Multipath TCP; there is nothing else to tell. */
+export const ACK_SIGNAL: u8 = 3;
 
 /** Subflow.join: how far the handshake of Multipath TCP is on this subflow. */
 export const JOIN_NONE: u8 = 0;

@@ -10,6 +10,7 @@ import {
   PROBE_NONE,
   Subflow,
 } from '../state/subflow';
+import { SUBTYPE_DSS } from '../wire/mptcp';
 import { OPTION_SACK, options, sackLeft, sackRight } from '../wire/options';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
 import { timeoutWasSpurious } from './frto';
@@ -62,7 +63,9 @@ export function tcpAcknowledge(subflow: Subflow): u32 {
     !windowChanged &&
     segment.payloadLength == 0 &&
     (segment.flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)) == 0 &&
-    subflow.outstanding > 0;
+    subflow.outstanding > 0 &&
+    // RFC 8684 sections 3.4.1 and 4: one with a signal of Multipath TCP is no sign of congestion.
+    (options.mptcp & ~(1 << SUBTYPE_DSS)) == 0;
   const undelivered = subflow.outstanding - subflow.sackedBytes;
   takeCumulative(subflow, ack);
   let repeated: u32 = 0;

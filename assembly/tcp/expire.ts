@@ -7,6 +7,7 @@ import { detectLoss, retransmissionTimeout } from './loss';
 import { pathMtuTimeout } from './path-mtu';
 import { ackNow, readyAdd } from './ready';
 import { currentRto } from './rtt';
+import { ackDelayed } from './signal-acks';
 import { SIGNAL_CLOSED, SIGNAL_SYN_TIMEOUT, SIGNAL_TIMED_OUT } from './signals';
 import { tailProbeExpire } from './tail-probe';
 import { timersArm } from './timers';
@@ -17,7 +18,7 @@ export function subflowExpire(subflow: Subflow): u32 {
   let signals: u32 = 0;
   if (subflow.ackAt != 0 && subflow.ackAt <= time) {
     subflow.ackAt = 0;
-    if (subflow.ackDue == ACK_DELAYED) ackNow(subflow);
+    if (subflow.ackDue == ACK_DELAYED) ackDelayed(subflow);
   }
   if (subflow.rackAt != 0 && subflow.rackAt <= time) {
     signals |= detectLoss(subflow);

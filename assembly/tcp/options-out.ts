@@ -31,6 +31,7 @@ import { loadBe64, storeBe32 } from '../wire/bytes';
 import { checksumFold, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
 import { addAddressHmac, joinHmac } from '../wire/keys';
 import {
+  addAddrLength,
   CAPABLE_FLAG_A,
   CAPABLE_FLAG_C,
   CAPABLE_FLAG_H,
@@ -192,36 +193,43 @@ function infiniteOption(p: usize, connection: Connection, seq: u32): u32 {
   );
 }
 
+/** Whether ackOptions() wrote a signal: an option of Multipath TCP that is no DSS. */
+let signalWritten = false;
+
+export function wroteSignal(): bool {
+  return signalWritten;
+}
+
 /**
- * A segment without bytes: MP_FASTCLOSE alone, or one address signal if it may have one, or MP_FAIL, DATA_ACK, DATA_FIN and
- * SACK blocks as they fit. Beside timestamps there is room for MP_FAIL and a DATA_ACK, or a DATA_ACK and two SACK blocks, or
- * a DATA_FIN.
+ * A segment without bytes: MP_FASTCLOSE alone; or MP_FAIL, MP_PRIO, DATA_ACK, DATA_FIN, address signals and SACK blocks as
+ * they fit, MP_PRIO and address signals only with `signals`. Without `owed` there are only signals to tell, and address
+ * signals go without a DATA_ACK. Beside timestamps there is room for MP_FAIL and a DATA_ACK, or a DATA_ACK and two SACK
+ * blocks, or a DATA_ACK and an IPv4 address, or a DATA_FIN.
  */
-export function ackOptions(p: usize, subflow: Subflow, connection: Connection | null, signals: bool): u32 {
+export function ackOptions(p: usize, subflow: Subflow, connection: Connection | null, signals: bool, owed: bool): u32 {
   let at: u32 = 0;
+  signalWritten = false;
   // Before the third ACK with its keys or HMAC there is nothing to tell of the data sequence.
   if (subflow.state == TCP_SYN_RECEIVED) connection = null;
-  if (signals && connection !== null && connection.multipath != 0 && subflow.failDue == 0) {
-    const signal = connection.signals != 0 ? signalOptions(p, subflow, connection) : 0;
-    if (signal != 0) return signal;
-  }
+  if (signals && !owed && connection !== null && connection.signals != 0 && subflow.failDue == 0)
+    return bareSignals(p, subflow, connection);
   if (subflow.timestamps != 0) at += timestamps(p, subflow);
   if (subflow.failDue == FASTCLOSE_DUE && connection !== null) {
     // It is alone in its segment.
     subflow.failDue = 0;
+    signalWritten = true;
     count(COUNTER_MPTCP_MPFastcloseTx);
     return at + writeFastclose(p + at, connection.remoteKey);
   }
   if (subflow.failDue == FAIL_DUE && subflow.rstDue == 0) {
     subflow.failDue = 0;
+    signalWritten = true;
     count(COUNTER_MPTCP_MPFailTx);
     at += writeFail(p + at, subflow.failDsn);
   }
-  if (subflow.prioDue != 0 && connection !== null && connection.multipath != 0) {
-    // RFC 8684 section 3.3.8. A DATA_FIN does not fit beside it, SACK blocks take what is left.
-    subflow.prioDue = 0;
-    count(COUNTER_MPTCP_MPPrioTx);
-    at += writePrio(p + at, (subflow.flags & SUBFLOW_BACKUP_LOCAL) != 0, 0, false);
+  if (signals && subflow.prioDue != 0 && connection !== null && connection.multipath != 0) {
+    // A DATA_FIN does not fit beside it, SACK blocks take what is left.
+    at += prioOption(p + at, subflow);
     if (connection.dataFinDue != 0) return at;
   }
   const repeated: u32 = subflow.duplicateStart != subflow.duplicateEnd ? 1 : 0;
@@ -252,7 +260,11 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
       }
     }
   }
-  if (blocks > 0 && at + 12 <= OPTION_ROOM) at += sackBlocks(p + at, subflow, (OPTION_ROOM - at - 4) >> 3);
+  if (blocks > 0) {
+    if (at + 12 <= OPTION_ROOM) at += sackBlocks(p + at, subflow, (OPTION_ROOM - at - 4) >> 3);
+  } else if (signals && connection !== null && connection.signals != 0) {
+    at += addressSignals(p + at, connection, OPTION_ROOM - at);
+  }
   return at;
 }
 
@@ -295,23 +307,47 @@ export function dssChecksum(dsn: u64, ssn: u32, length: u32, sum: u64): u32 {
   return checksumFold(sumWord16(length, sumWord32(ssn, sumWord64(dsn, sum))));
 }
 
-/** One of: echo of an ADD_ADDR, ADD_ADDR, REMOVE_ADDR. Such a segment carries nothing else but timestamps. */
-function signalOptions(p: usize, subflow: Subflow, connection: Connection): u32 {
-  if ((connection.signals & SIGNAL_DUE_ECHO) != 0) return withTimestamps(p, echoOption(p, connection), subflow);
-  if ((connection.signals & SIGNAL_DUE_ANNOUNCE) != 0) return withTimestamps(p, announceOption(p, connection), subflow);
-  connection.signals &= ~SIGNAL_DUE_REMOVE;
-  store<u64>(digest, connection.removeIds);
-  const length = writeRemoveAddr(p, digest, connection.removeCount);
-  connection.removeCount = 0;
-  connection.removeIds = 0;
-  count(COUNTER_MPTCP_RmAddrTx);
-  return withTimestamps(p, length, subflow);
+/** Signals alone: addresses, timestamps, and MP_PRIO if there is room for it. */
+function bareSignals(p: usize, subflow: Subflow, connection: Connection): u32 {
+  const beside = OPTION_ROOM - (subflow.timestamps != 0 ? <u32>12 : 0);
+  let at = addressSignals(p, connection, beside);
+  // An ADD_ADDR for IPv6 with a port leaves no room for timestamps; Linux leaves them out there too.
+  if (at == 0) return addressSignals(p, connection, OPTION_ROOM);
+  if (subflow.prioDue != 0 && at + 4 <= beside) at += prioOption(p + at, subflow);
+  if (subflow.timestamps != 0) at += timestamps(p + at, subflow);
+  return at;
 }
 
-function echoOption(p: usize, connection: Connection): u32 {
+/** RFC 8684 section 3.3.8. */
+function prioOption(p: usize, subflow: Subflow): u32 {
+  subflow.prioDue = 0;
+  signalWritten = true;
+  count(COUNTER_MPTCP_MPPrioTx);
+  return writePrio(p, (subflow.flags & SUBFLOW_BACKUP_LOCAL) != 0, 0, false);
+}
+
+/** REMOVE_ADDR, and one ADD_ADDR or echo of one, as they fit into `room` bytes. */
+function addressSignals(p: usize, connection: Connection, room: u32): u32 {
+  let at: u32 = 0;
+  if ((connection.signals & SIGNAL_DUE_REMOVE) != 0 && ((<u32>connection.removeCount + 6) & ~3) <= room) {
+    connection.signals &= ~SIGNAL_DUE_REMOVE;
+    store<u64>(digest, connection.removeIds);
+    at = writeRemoveAddr(p, digest, connection.removeCount);
+    connection.removeCount = 0;
+    connection.removeIds = 0;
+    count(COUNTER_MPTCP_RmAddrTx);
+  }
+  if ((connection.signals & SIGNAL_DUE_ECHO) != 0) at += echoOption(p + at, connection, room - at);
+  else if ((connection.signals & SIGNAL_DUE_ANNOUNCE) != 0) at += announceOption(p + at, connection, room - at);
+  if (at != 0) signalWritten = true;
+  return at;
+}
+
+function echoOption(p: usize, connection: Connection, room: u32): u32 {
   let at = connection.remoteAddresses;
   while (changetype<RemoteAddress>(at).echoDue == 0) at = changetype<RemoteAddress>(at).next;
   const remote = changetype<RemoteAddress>(at);
+  if (addAddrLength(remote.hi, remote.lo, remote.port, false) > room) return 0;
   remote.echoDue = 0;
   remote.echoed = 1;
   at = remote.next;
@@ -321,10 +357,11 @@ function echoOption(p: usize, connection: Connection): u32 {
   return writeAddAddr(p, true, remote.id, remote.hi, remote.lo, remote.port, 0);
 }
 
-function announceOption(p: usize, connection: Connection): u32 {
+function announceOption(p: usize, connection: Connection, room: u32): u32 {
   let at = connection.localAddresses;
   while (changetype<LocalAddress>(at).due != 1) at = changetype<LocalAddress>(at).next;
   const local = changetype<LocalAddress>(at);
+  if (addAddrLength(local.hi, local.lo, local.port, connection.version != MPTCP_V0) > room) return 0;
   local.due = 0;
   if (local.tries < 255) local.tries++;
   at = local.next;
@@ -338,12 +375,6 @@ function announceOption(p: usize, connection: Connection): u32 {
   }
   const hmac = addAddressHmac(connection.localKey, connection.remoteKey, local.id, local.hi, local.lo, local.port);
   return writeAddAddr(p, false, local.id, local.hi, local.lo, local.port, hmac);
-}
-
-/** An ADD_ADDR for IPv6 with a port leaves no room for timestamps; Linux leaves them out there too. */
-function withTimestamps(p: usize, length: u32, subflow: Subflow): u32 {
-  if (subflow.timestamps == 0 || length + 12 > OPTION_ROOM) return length;
-  return length + timestamps(p + length, subflow);
 }
 
 /**

@@ -18,8 +18,10 @@ import { count } from '../state/counters';
 import { DataMap, positionOffset, positionPage, SEGMENT_FIN, SEGMENT_MTU_PROBE, SentSegment } from '../state/datamap';
 import { linkAt } from '../state/link';
 import {
+  ACK_DELAYED,
   ACK_NONE,
   ACK_NOW,
+  ACK_SIGNAL,
   ECN_AGREED,
   ECN_CWR_DUE,
   FRTO_NEW,
@@ -41,11 +43,20 @@ import { finTransmitted } from './close';
 import { ECT_0, ecnDataFlags, ecnFlags, ecnSynFlags } from './ecn';
 import { fastOpenData } from './fast-open';
 import { synSent } from './handshake';
-import { ackOptions, dataOptions, resetOptions, synOptions, thirdAckOptions, triesAgain } from './options-out';
+import {
+  ackOptions,
+  dataOptions,
+  resetOptions,
+  synOptions,
+  thirdAckOptions,
+  triesAgain,
+  wroteSignal,
+} from './options-out';
 import { paceLimit, paceSent } from './pacing';
 import { finishPacket, tcpHeaderAt } from './packet-out';
 import { pathMtuProbeSent, pathMtuProbes } from './path-mtu';
 import { firstLost, sentAgain, sentAppend, sentSplit } from './sent';
+import { ackSignal, maySignal, signalSent, signalSoon } from './signal-acks';
 import { tailProbeSent } from './tail-probe';
 import { rtoArm, rtoStart } from './timers';
 import { undoSentAgain } from './undo';
@@ -98,7 +109,7 @@ export function subflowTransmit(subflow: Subflow, descriptor: usize): bool {
     case OUT_PROBE:
       subflow.probeDue = 0;
       // RFC 9293 section 3.8.4: an old sequence number makes the peer answer with its window.
-      emitBare(subflow, connection, descriptor, subflow.sndUna - 1, TCP_FLAG_ACK, false);
+      emitBare(subflow, connection, descriptor, subflow.sndUna - 1, TCP_FLAG_ACK, false, true);
       break;
     case OUT_ACK:
       sendAck(subflow, connection, descriptor);
@@ -149,7 +160,7 @@ function nextAction(subflow: Subflow): i32 {
   if (state != TCP_TIME_WAIT) {
     if (subflow.probeDue != 0) return OUT_PROBE;
   }
-  return subflow.ackDue == ACK_NOW ? OUT_ACK : OUT_NONE;
+  return subflow.ackDue >= ACK_NOW ? OUT_ACK : OUT_NONE;
 }
 
 /** True when the third ACK has to leave before data: in version 0 no data can carry its keys (RFC 6824 section 3.1). */
@@ -267,7 +278,7 @@ function emitAgain(subflow: Subflow, connection: Connection, descriptor: usize, 
   subflow.retransmits++;
   count(COUNTER_RETRANSMITS);
   if ((sent.flags & SEGMENT_FIN) != 0 && sent.length == 1) {
-    emitBare(subflow, connection, descriptor, sent.seq, TCP_FLAG_ACK | TCP_FLAG_FIN, false);
+    emitBare(subflow, connection, descriptor, sent.seq, TCP_FLAG_ACK | TCP_FLAG_FIN, false, true);
   } else {
     emitData(subflow, connection, descriptor, changetype<DataMap>(sent.map), sent.seq, sent.length, true);
     subflow.bytesSent += sent.length;
@@ -313,11 +324,13 @@ function emitData(
     (multipath && (subflow.thirdAckDue | subflow.prioDue | connection.dataFinDue | connection.signals) != 0);
   const sacks = subflowRanges(subflow).count != 0 || subflow.duplicateStart != subflow.duplicateEnd;
   acknowledged(subflow, !sacks && !more);
+  // Data ends a row of ACKs that were for signals only.
+  if (more && subflow.ackDue == ACK_DELAYED && signalsWait(subflow, connection)) ackSignal(subflow);
 }
 
 function sendFin(subflow: Subflow, connection: Connection | null, descriptor: usize): bool {
   if (sentAppend(subflow, subflow.sndNxt, 1, 0, SEGMENT_FIN) == 0) return false;
-  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK | TCP_FLAG_FIN, false);
+  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK | TCP_FLAG_FIN, false, true);
   subflow.sndNxt++;
   subflow.seqEnd = subflow.sndNxt;
   finTransmitted(subflow);
@@ -336,19 +349,29 @@ function sendAck(subflow: Subflow, connection: Connection | null, descriptor: us
     if (subflow.join == JOIN_WAIT_ACK) rtoArm(subflow);
     return;
   }
-  // A segment with an address signal has no DATA_ACK, one with MP_PRIO no DATA_FIN: an ordinary one follows it.
-  let again =
-    connection !== null &&
-    connection.multipath != 0 &&
-    (connection.signals != 0 || (subflow.prioDue != 0 && connection.dataFinDue != 0));
-  if (subflow.state == TCP_SYN_RECEIVED) again = false;
-  // Nor one with MP_FAIL or DATA_FIN room for SACK blocks.
+  const owed = subflow.ackDue != ACK_SIGNAL || subflow.unacked != 0;
+  const multipath = connection !== null && connection.multipath != 0 && subflow.state != TCP_SYN_RECEIVED;
+  // A segment with MP_PRIO has no DATA_FIN, and one with MP_FAIL or DATA_FIN no room for SACK blocks: another follows it.
   const finDue = connection !== null && connection.multipath != 0 && connection.dataFinDue != 0;
-  if ((finDue || subflow.failDue != 0) && subflowRanges(subflow).count != 0) again = true;
-  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK, true);
-  // Nor had one with MP_FAIL room for a DATA_FIN.
+  let again = (finDue || subflow.failDue != 0) && subflowRanges(subflow).count != 0;
+  emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK, multipath && maySignal(subflow), owed);
+  // Nor had one with MP_FAIL or MP_PRIO room for a DATA_FIN.
   if (connection !== null && connection.multipath != 0 && connection.dataFinDue != 0) again = true;
   if (again) subflow.ackDue = ACK_NOW;
+  else if (connection !== null && signalsWait(subflow, connection)) signalsFollow(subflow, connection);
+}
+
+/** True while a signal waits for an ACK of this subflow, or of any of its connection. */
+function signalsWait(subflow: Subflow, connection: Connection): bool {
+  return connection.multipath != 0 && (connection.signals | subflow.prioDue) != 0;
+}
+
+/** What found no room goes with another ACK, of this subflow or the next that may. */
+function signalsFollow(subflow: Subflow, connection: Connection): void {
+  acknowledged(subflow, true);
+  if (subflow.state == TCP_SYN_RECEIVED) return;
+  if (subflow.prioDue != 0) ackSignal(subflow);
+  if (connection.signals != 0) signalSoon(connection);
 }
 
 /** A segment without bytes: an ACK, a probe, a FIN. */
@@ -359,14 +382,15 @@ function emitBare(
   seq: u32,
   flags: u32,
   signals: bool,
+  owed: bool,
 ): void {
   const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
-  const bytes = ackOptions(header + 20, subflow, connection, signals);
+  const bytes = ackOptions(header + 20, subflow, connection, signals, owed);
+  if (wroteSignal()) signalSent(subflow);
   writeHeader(subflow, connection, header, seq, flags, bytes);
   finish(subflow, descriptor, bytes, 0, 0, 0, 0, 0);
-  let all = signals || connection === null;
-  if (!all && connection !== null) all = connection.multipath == 0 || connection.signals == 0;
-  acknowledged(subflow, all);
+  // Signals that wait for an ACK keep it due when this one could have none.
+  acknowledged(subflow, connection === null || !signalsWait(subflow, connection));
 }
 
 function sendSyn(subflow: Subflow, connection: Connection, descriptor: usize): void {

@@ -4,6 +4,7 @@ import { now } from '../state/clock';
 import { count } from '../state/counters';
 import { SentSegment } from '../state/datamap';
 import { PROBE_AGAIN, PROBE_NEW, PROBE_NONE, Subflow } from '../state/subflow';
+import { SUBTYPE_DSS } from '../wire/mptcp';
 import { OPTION_SACK, options } from '../wire/options';
 import { segment } from '../wire/segment';
 import { readyAdd } from './ready';
@@ -50,7 +51,8 @@ export function tailProbeAcknowledged(subflow: Subflow, ack: u32, advanced: bool
     subflow.tailProbe = PROBE_NONE;
     return SIGNAL_TAIL_LOSS;
   }
-  // The second ACK for the same bytes: the original had arrived, too.
-  if (!advanced && segment.payloadLength == 0 && (options.present & OPTION_SACK) == 0) subflow.tailProbe = PROBE_NONE;
+  // The second ACK for the same bytes: the original had arrived, too. One with a signal of Multipath TCP tells nothing.
+  const bare = segment.payloadLength == 0 && (options.present & OPTION_SACK) == 0;
+  if (!advanced && bare && (options.mptcp & ~(1 << SUBTYPE_DSS)) == 0) subflow.tailProbe = PROBE_NONE;
   return 0;
 }

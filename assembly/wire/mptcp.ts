@@ -417,6 +417,11 @@ export function writeAddAddr(p: usize, echo: bool, id: u32, hi: u64, lo: u64, po
   return pad(p, length);
 }
 
+/** Bytes that writeAddAddr() or, without HMAC, writeAddAddrV0() writes. */
+export function addAddrLength(hi: u64, lo: u64, port: u32, hasHmac: bool): u32 {
+  return (addressLength(hi, lo, port) + (hasHmac ? 8 : 0) + 3) & ~3;
+}
+
 /** Writes an ADD_ADDR option of version 0 (RFC 6824 section 3.4.1); `port` 0 announces none. Returns 8, 12, 20 or 24. */
 export function writeAddAddrV0(p: usize, id: u32, hi: u64, lo: u64, port: u32): u32 {
   const length = addressLength(hi, lo, port);

@@ -85,6 +85,7 @@ describe.each(VARIANTS)('announcing addresses (%s)', (variant) => {
     peer.send('A', { seq: 1, ack: 1, mptcp: [{ addAddr: SIGNALLED, id: 5, echo: true }] });
     expect(announcements(script, peer)).toMatchObject([{ id: 6 }]);
     // One that is withdrawn is not waited for.
+    script.advance(50_000);
     script.x.mptcp_endpoint_remove(6);
     expect(announcements(script, peer)).toMatchObject([{ id: 7 }]);
     peer.send('A', { seq: 1, ack: 1, mptcp: [{ addAddr: '10.1.0.4', id: 7, echo: true }] });

@@ -300,6 +300,7 @@ describe.each(VARIANTS)('path managers (%s)', (variant) => {
     const { peer, handle } = mptcpActive(script);
     peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer, 4)] });
     for (const address of ['10.1.0.2', '10.2.0.2']) {
+      script.advance(50_000);
       const announced = optionsTo(script, peer).filter((option) => 'addAddr' in option && option.echo !== true);
       expect(announced).toMatchObject([{ addAddr: address }]);
       const id = announced[0] !== undefined && 'addAddr' in announced[0] ? announced[0].id : 0;
