@@ -19,7 +19,6 @@ import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, FAIL_ANSWERED, FAIL_SENT } from '../state/connection';
 import { count } from '../state/counters';
-import { ReceiveMap } from '../state/datamap';
 import { eventRaise } from '../state/events';
 import { FAIL_DUE, RST_FASTCLOSE, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
@@ -43,12 +42,12 @@ const FAIL_REACH: u64 = (<u64>1) << 32;
 /** MP_FAILs of one side, at most, once the other's was taken for an answer. */
 const FAIL_REPLIES: u32 = 16;
 
-/** The checksum of a mapping does not match its bytes. */
-export function checksumFailed(connection: Connection, subflow: Subflow, map: ReceiveMap): void {
+/** The checksum of a mapping that begins at `dsn` does not match. */
+export function checksumFailed(connection: Connection, subflow: Subflow, dsn: u64): void {
   count(COUNTER_MPTCP_DataCsumErr);
   // The peer learns where the bad data began.
   subflow.failDue = FAIL_DUE;
-  subflow.failDsn = map.dsn;
+  subflow.failDsn = dsn;
   if (!mayFallBack(connection, subflow, false) || !receivedInLine(connection, subflow)) {
     resetChanged(connection, subflow);
     return;

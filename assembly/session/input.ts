@@ -1,4 +1,5 @@
 import {
+  CONFIG_DSN64,
   CONNECTION_CLOSED,
   COUNTER_MPTCP_AddAddrDrop,
   COUNTER_MPTCP_DSSNotMatching,
@@ -24,7 +25,8 @@ import { congestionAcked, congestionEcn } from '../congestion/control';
 import { dsnExtend, seqLt } from '../memory/sequence';
 import { backupAsked } from '../paths/priority';
 import { addressAnnounced, addressesRemoved } from '../paths/remote';
-import { Connection, FAIL_SENT, readableBytes } from '../state/connection';
+import { config } from '../state/config';
+import { Connection, FAIL_ANSWERED, FAIL_SENT, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
 import { JOIN_DONE, JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow } from '../state/subflow';
 import { acknowledged, acknowledgedFin, delivered } from '../tcp/ack';
@@ -32,6 +34,7 @@ import { closeSending, resetDue } from '../tcp/close';
 import { ecnEchoed } from '../tcp/ecn';
 import { fastOpenReset } from '../tcp/fast-open';
 import { tcpInput } from '../tcp/input';
+import { dssChecksum } from '../tcp/options-out';
 import { ackNow, readyAdd } from '../tcp/ready';
 import { offsetOf } from '../tcp/receive';
 import {
@@ -49,6 +52,7 @@ import {
   SIGNAL_VALID,
 } from '../tcp/signals';
 import { isLoopback, isUnicast } from '../wire/address';
+import { sumWord16 } from '../wire/checksum';
 import {
   DSS_A,
   DSS_a,
@@ -75,12 +79,13 @@ import {
   sessionSubflowClosed,
   sessionSubflowTimeWait,
 } from './closing';
-import { failReceived, failRepeated, infiniteMapping, mappingInLine } from './fail';
+import { checksumFailed, failReceived, failRepeated, infiniteMapping, mappingInLine } from './fail';
 import {
   bareAcknowledgment,
   bareAgain,
   fallBack,
   handshakeUnanswered,
+  receivedInLine,
   synWithoutKeys,
   unmarkedAgain,
 } from './fallback';
@@ -202,8 +207,8 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
   if (present == 0) return takeUnmarked(connection, subflow, signals);
   // The third ACK of a join again: the fourth was lost (RFC 8684 section 3.2).
   if ((present & (1 << SUBTYPE_JOIN)) != 0 && subflow.join == JOIN_DONE) ackNow(subflow);
-  // Of an old segment, which is easier to guess, only the acknowledgments count.
-  if ((signals & SIGNAL_OLD) == 0 && !takeCommands(connection, subflow)) return false;
+  if ((signals & SIGNAL_OLD) != 0) return takeOld(connection, subflow);
+  if (!takeCommands(connection, subflow)) return false;
   if (connection.multipath == 0) return takeLate(connection, subflow);
   if ((present & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 22 && tellsFirstData(connection)) {
     // RFC 8684 section 3.1: the keys again, with the first data, which begins at subflow sequence number 1.
@@ -213,6 +218,21 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
       return false;
   }
   return (present & (1 << SUBTYPE_DSS)) != 0 ? takeDss(connection, subflow) : true;
+}
+
+/**
+ * Of a segment whose data is old, and which is easier to guess, only what it acknowledges counts (RFC 8684 section 3). And
+ * an infinite mapping, which goes with whatever is sent first, if it says where the stream stands. Returns false when it
+ * ends the connection or subflow.
+ */
+function takeOld(connection: Connection, subflow: Subflow): bool {
+  if ((options.mptcp & (1 << SUBTYPE_DSS)) == 0) return true;
+  takeDataAck(connection, subflow);
+  if ((options.dssFlags & DSS_M) == 0 || options.dssLength != 0) return true;
+  if (connection.failWait == 0 && !receivedInLine(connection, subflow)) return true;
+  const dsn = mappedFrom(connection);
+  if (dsn - offsetOf(subflow, subflow.irs + options.dssSsn) != connection.rcvPlainBase) return true;
+  return infiniteMapping(connection, subflow, dsn);
 }
 
 /** What the peer wants of the connection and its paths. Returns false when the subflow or connection is over by it. */
@@ -293,12 +313,7 @@ function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): b
 function takeDss(connection: Connection, subflow: Subflow): bool {
   const flags = options.dssFlags;
   connectionConfirmed(connection);
-  if ((flags & DSS_A) != 0) {
-    const ack = (flags & DSS_a) != 0 ? options.dssAck : dsnExtend(<u32>options.dssAck, connection.sndUna);
-    if (!dataAcknowledged(connection, ack, segment.window << subflow.sndShift)) count(COUNTER_MPTCP_DSSNotMatching);
-    if (subflow.dssAcked == 0 && subflow.sndUna != subflow.iss + 1) subflow.dssAcked = 1;
-    subflow.bareRow = 0;
-  }
+  takeDataAck(connection, subflow);
   if ((flags & DSS_M) == 0) return true;
   const dsn = mappedFrom(connection);
   let length = options.dssLength;
@@ -306,20 +321,49 @@ function takeDss(connection: Connection, subflow: Subflow): bool {
   const fin = (flags & DSS_F) != 0;
   if (fin) {
     length--;
+    if (length == 0) return takeDataFin(connection, subflow, dsn);
     endOfStream(connection, dsn + length);
-  }
-  if (length == 0) {
-    // A DATA_FIN is acknowledged at data level as soon as it can be.
-    ackNow(subflow);
-    return true;
   }
   const checked = options.dssHasChecksum != 0;
   return takeMapping(connection, subflow, dsn, options.dssSsn, length, options.dssChecksum, checked, fin);
 }
 
+/** RFC 8684 section 3.3.2: only beside a DATA_ACK the window of a segment counts for the connection. */
+function takeDataAck(connection: Connection, subflow: Subflow): void {
+  const flags = options.dssFlags;
+  if ((flags & DSS_A) == 0) return;
+  const ack = (flags & DSS_a) != 0 ? options.dssAck : dsnExtend(<u32>options.dssAck, connection.sndUna);
+  if (!dataAcknowledged(connection, ack, segment.window << subflow.sndShift)) count(COUNTER_MPTCP_DSSNotMatching);
+  if (subflow.dssAcked == 0 && subflow.sndUna != subflow.iss + 1) subflow.dssAcked = 1;
+  subflow.bareRow = 0;
+}
+
+/** RFC 8684 section 3.3.3: a DATA_FIN without data, whose checksum covers the pseudo-header alone. */
+function takeDataFin(connection: Connection, subflow: Subflow, dsn: u64): bool {
+  if (!checkedAsAgreed(connection, subflow, options.dssHasChecksum != 0)) return false;
+  // Once the peer has agreed to fall back nothing is verified any more.
+  const verified = connection.checksum != 0 && connection.failWait != FAIL_ANSWERED;
+  if (verified && dssChecksum(dsn, options.dssSsn, 1, sumWord16(options.dssChecksum, 0)) != 0) {
+    if (connection.failWait == 0) checksumFailed(connection, subflow, dsn);
+    return subflow.rstDue == 0;
+  }
+  endOfStream(connection, dsn);
+  // It is acknowledged at data level as soon as it can be.
+  ackNow(subflow);
+  return true;
+}
+
 function mappedFrom(connection: Connection): u64 {
-  if ((options.dssFlags & DSS_m) != 0) return options.dssDsn;
-  return dsnExtend(<u32>options.dssDsn, connection.rcvNxt);
+  if ((options.dssFlags & DSS_m) == 0) return dsnExtend(<u32>options.dssDsn, connection.rcvNxt);
+  if (config(CONFIG_DSN64) == 0) connection.rcvWide = 1;
+  return options.dssDsn;
+}
+
+/** RFC 8684 section 3.3: a checksum that was agreed on and is missing, or the other way round, breaks the subflow. */
+function checkedAsAgreed(connection: Connection, subflow: Subflow, checked: bool): bool {
+  if (checked == (connection.checksum != 0)) return true;
+  resetDue(subflow, <u8>RESET_MPTCP);
+  return false;
 }
 
 /** A mapping of some bytes. Returns false when it ends the subflow. */
@@ -333,11 +377,7 @@ function takeMapping(
   checked: bool,
   fin: bool,
 ): bool {
-  // RFC 8684 section 3.3.1: a checksum that was agreed on and is missing, or the other way round, breaks the subflow.
-  if (checked != (connection.checksum != 0)) {
-    resetDue(subflow, <u8>RESET_MPTCP);
-    return false;
-  }
+  if (!checkedAsAgreed(connection, subflow, checked)) return false;
   if (connection.failWait == FAIL_SENT && !mappingInLine(connection, subflow, dsn, ssn)) return false;
   if (mappingReceived(subflow, dsn, subflow.irs + ssn, length, checksum, fin, checked)) return true;
   count(COUNTER_MPTCP_DSSNotMatching);

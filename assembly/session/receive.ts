@@ -135,7 +135,7 @@ function verify(connection: Connection, subflow: Subflow, map: ReceiveMap): bool
   const header = sumWord16(length, sumWord32(map.seq - subflow.irs, sumWord64(map.dsn, 0)));
   const sent = sumWord16(map.checksum, header);
   if (checksumFold(sent + map.sum) != 0) {
-    checksumFailed(connection, subflow, map);
+    checksumFailed(connection, subflow, map.dsn);
     return false;
   }
   let from = map.dsn;

@@ -247,8 +247,15 @@ export class Connection {
   monitorToken: u32;
   /** Times the retransmission timer of the connection ran out. */
   retransmits: u32;
+  /** With CONFIG_DSN64 0: the lower half of the number from which on the rate is measured. */
+  stretchDsn: u32;
   /** See CONFIG_REJOIN_TIMEOUT, µs. */
   rejoinTimeout: i64;
+  /** Since when it is, ms; 0 before. */
+  stretchAt: u32;
+  /** With CONFIG_DSN64 0: 1 once numbers of 4 bytes could wrap too soon, and once the peer mapped with 8 bytes. */
+  sndWide: u8;
+  rcvWide: u8;
 }
 
 /** Connection.signals: echoes of ADD_ADDR, ADD_ADDR, REMOVE_ADDR. */

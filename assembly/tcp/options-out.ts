@@ -21,6 +21,8 @@ import {
   TCP_SYN_SENT,
 } from '../abi';
 import { Range, rangeFirst } from '../memory/ranges';
+import { seqLt } from '../memory/sequence';
+import { nowMs } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, SIGNAL_DUE_ANNOUNCE, SIGNAL_DUE_ECHO, SIGNAL_DUE_REMOVE } from '../state/connection';
 import { count } from '../state/counters';
@@ -75,6 +77,9 @@ import { timestampNow } from './timestamps';
 /** Writes the options of outgoing segments and shares their 40 bytes. Each function returns the bytes written. */
 
 const OPTION_ROOM: u32 = 40;
+/** Bytes of a stretch, and how long they take at 2^32 bytes in four minutes, ms. */
+const STRETCH: u32 = 1 << 24;
+const STRETCH_TIME: u32 = 937;
 const digest: usize = memory.data(32, 8);
 
 function timestamps(p: usize, subflow: Subflow): u32 {
@@ -166,7 +171,33 @@ export function dataOptions(p: usize, subflow: Subflow, connection: Connection, 
   const ssn = map.seq - subflow.iss;
   if (config(CONFIG_DSN64) != 0)
     return at + writeDssData(p + at, connection.rcvNxt, map.dsn, ssn, map.length, map.checksum, hasChecksum);
-  return at + writeDss(p + at, DSS_A | DSS_M, connection.rcvNxt, map.dsn, ssn, map.length, map.checksum, hasChecksum);
+  measureStretch(connection, map.dsn);
+  const flags = DSS_A | DSS_M | ackWidth(connection) | numberWidth(connection);
+  return at + writeDss(p + at, flags, connection.rcvNxt, map.dsn, ssn, map.length, map.checksum, hasChecksum);
+}
+
+/** RFC 8684 section 3.3.2: a data sequence number of eight bytes MUST be acknowledged with eight. */
+function ackWidth(connection: Connection): u32 {
+  return config(CONFIG_DSN64) != 0 || connection.rcvWide != 0 ? DSS_a : 0;
+}
+
+function numberWidth(connection: Connection): u32 {
+  return config(CONFIG_DSN64) != 0 || connection.sndWide != 0 ? DSS_m : 0;
+}
+
+/**
+ * RFC 8684 section 3.3.1: who sends so fast that 32 bits could wrap within the MSL, two minutes, MUST write 64 bits. Half
+ * that rate over one stretch is enough; before the first wrap come 256 of them.
+ */
+function measureStretch(connection: Connection, dsn: u64): void {
+  if (connection.sndWide != 0) return;
+  const time = max<u32>(nowMs(), 1);
+  if (connection.stretchAt != 0) {
+    if (seqLt(<u32>dsn, connection.stretchDsn + STRETCH)) return;
+    if (time - connection.stretchAt < STRETCH_TIME) connection.sndWide = 1;
+  }
+  connection.stretchDsn = <u32>dsn;
+  connection.stretchAt = time;
 }
 
 /**
@@ -179,8 +210,8 @@ function infiniteOption(p: usize, connection: Connection, seq: u32): u32 {
     connection.infiniteSeq = seq;
     count(COUNTER_MPTCP_InfiniteMapTx);
   }
-  let flags = config(CONFIG_DSN64) != 0 ? DSS_M | DSS_m : DSS_M;
-  if (connection.lateMaps != 0) flags |= config(CONFIG_DSN64) != 0 ? DSS_A | DSS_a : DSS_A;
+  let flags = DSS_M | numberWidth(connection);
+  if (connection.lateMaps != 0) flags |= DSS_A | ackWidth(connection);
   return writeDss(
     p,
     flags,
@@ -235,12 +266,10 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
   const repeated: u32 = subflow.duplicateStart != subflow.duplicateEnd ? 1 : 0;
   const blocks = subflow.sack != 0 ? subflowRanges(subflow).count + repeated : 0;
   if (connection !== null && (connection.multipath != 0 || connection.lateMaps != 0)) {
-    let flags = DSS_A;
+    // Eight bytes leave room for one SACK block beside the timestamps.
+    let flags = DSS_A | ackWidth(connection);
     const fin = connection.dataFinDue != 0;
-    // RFC 8684 section 3.3.2: a data sequence number of eight bytes MUST be acknowledged with eight. They leave room for
-    // one SACK block beside the timestamps.
-    if (config(CONFIG_DSN64) != 0) flags |= DSS_a;
-    if (fin) flags |= config(CONFIG_DSN64) != 0 ? DSS_M | DSS_F | DSS_m : DSS_M | DSS_F;
+    if (fin) flags |= DSS_M | DSS_F | numberWidth(connection);
     const hasChecksum = connection.checksum != 0;
     if (at + dssLength(flags, hasChecksum) <= OPTION_ROOM) {
       // RFC 8684 section 3.3.3: DATA_FIN without data maps one octet to subflow sequence number 0.

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CONFIG_DSN64, CONFIG_NO_DELAY, CONFIG_RECEIVE_BUFFER } from '../../host/abi.js';
 import { joinPassive, mptcpActive, mptcpPassive } from './handshakes.js';
 import { dssChecksum } from './keys.js';
+import type { Dss } from './options.js';
 import { pattern, Script, type ScriptOptions, toBytes, VARIANTS } from './script.js';
 
 describe.each(VARIANTS)('data sequence mappings (%s)', (variant) => {
@@ -34,6 +35,61 @@ describe.each(VARIANTS)('data sequence mappings (%s)', (variant) => {
       peer.send('A', { seq: 1, ack: 5, mptcp: [peer.dss(4, { ack4: narrow })] });
       expect(script.events()).toContain('drained');
     }
+  });
+
+  it('of 8 bytes are acknowledged with 8, also by who writes 4 (RFC 8684 section 3.3.2)', () => {
+    const script = open({ config: [[CONFIG_DSN64, 0]] });
+    const { peer } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: 'four', mptcp: [peer.map(0, 1, 4, { dsn4: true, ack4: true })] });
+    peer.expect('A', { ack: 5, mptcp: [{ dss: true, ack: peer.dsn(4) & 0xffff_ffffn, ack4: true }] });
+    peer.send('A', { seq: 5, ack: 1, data: 'eight', mptcp: [peer.map(4, 5, 5)] });
+    peer.expect('A', { ack: 10, mptcp: [{ dss: true, ack: peer.dsn(9), ack4: false }] });
+  });
+
+  it.each([
+    ['fast', 0, false],
+    ['slow', 250_000, true],
+  ])(
+    'are written with 4 bytes only while they cannot wrap too soon: %s (RFC 8684 section 3.3.1)',
+    (_, wait, narrow) => {
+      const script = open({ config: [[CONFIG_DSN64, 0]], offload: true, budget: 64 << 20 });
+      const { peer, handle } = mptcpPassive(script);
+      const bytes = 1 << 24;
+      let seq = 1;
+      const send = (): Dss | undefined => {
+        let last: Dss | undefined;
+        script.write(handle, pattern(14_320));
+        for (let packet = script.take(peer); packet !== undefined; packet = script.take(peer)) {
+          last = packet.options.mptcp?.find((option): option is Dss => 'dss' in option && option.length !== undefined);
+          seq += packet.data.length;
+          // The next map begins where this one ends; an ACK of the peer frees both.
+          peer.send('A', { seq: 1, ack: seq, mptcp: [peer.dss(seq - 1)] });
+        }
+        return last;
+      };
+      expect(send()?.dsn4).toBe(true);
+      let most = 1;
+      while (seq <= bytes + 100_000) {
+        expect(send()).toBeDefined();
+        // 64 times over a stretch of 16 MiB.
+        if (wait > 0 && seq > most * (bytes >> 6)) {
+          most++;
+          script.advance(wait);
+        }
+      }
+      expect(send()?.dsn4).toBe(narrow);
+    },
+  );
+
+  it('map urgent data like all other (RFC 8684 section 3.3.1)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script, { checksum: true });
+    const mapped = (at: number, data: string) =>
+      peer.map(at, at + 1, data.length, { checksum: dssChecksum(peer.dsn(at), at + 1, toBytes(data)) });
+    peer.send('AU', { seq: 1, ack: 1, urgent: 3, data: 'urgent', mptcp: [mapped(0, 'urgent')] });
+    peer.send('A', { seq: 7, ack: 1, data: ' or not', mptcp: [mapped(6, ' or not')] });
+    expect(script.readText(handle)).toBe('urgent or not');
+    expect(script.counter('MPTcpExtDataCsumErr')).toBe(0);
   });
 
   it('hold over segments that carry no option themselves (RFC 8684 section 3.3.1)', () => {
@@ -321,6 +377,38 @@ describe.each(VARIANTS)('DATA_FIN (%s)', (variant) => {
     peer.expect('A', { seq: 1, ack: 1, mptcp: [{ dss: true, ack: peer.dsn(1) }] });
     expect(script.read(handle).error).toBe('');
     expect(script.events()).toEqual(['readable 1']);
+  });
+
+  it.each([true, false])('alone resets the subflow without the checksum agreed on, or with one: %s', (checksum) => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script, { checksum });
+    const second = joinPassive(peer);
+    const sum = checksum ? {} : { checksum: dssChecksum(peer.dsn(0), 0, new Uint8Array(0), 1) };
+    second.send('A', { seq: 1, ack: 1, mptcp: [second.map(0, 0, 1, { fin: true, ...sum })] });
+    second.expect('RA', { mptcp: [{ reset: 1 }] });
+    expect(script.read(handle).error).toBe('ERR_DONE');
+    const right = checksum ? { checksum: dssChecksum(peer.dsn(0), 0, new Uint8Array(0), 1) } : {};
+    peer.send('A', { seq: 1, ack: 1, mptcp: [peer.map(0, 0, 1, { fin: true, ...right })] });
+    peer.expect('A', { mptcp: [{ dss: true, ack: peer.dsn(1) }] });
+    expect(script.read(handle).error).toBe('');
+  });
+
+  it('alone is not believed with a wrong checksum: MP_FAIL, or a reset beside another subflow', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script, { checksum: true });
+    const second = joinPassive(peer);
+    const wrong = { fin: true, checksum: dssChecksum(peer.dsn(0), 0, new Uint8Array(0), 2) };
+    second.send('A', { seq: 1, ack: 1, mptcp: [second.map(0, 0, 1, wrong)] });
+    second.expect('RA', { mptcp: [{ fail: peer.dsn(0) }, { reset: 6 }] });
+    expect(script.read(handle).error).toBe('ERR_DONE');
+    const alone = open();
+    const only = mptcpPassive(alone, { checksum: true });
+    for (let times = 0; times < 2; times++) {
+      only.peer.send('A', { seq: 1, ack: 1, mptcp: [only.peer.map(0, 0, 1, { ...wrong, dsn: only.peer.dsn(0) })] });
+    }
+    only.peer.expect('A', { mptcp: [{ fail: only.peer.dsn(0) }, { dss: true }] });
+    alone.expectNothing();
+    expect(alone.read(only.handle).error).toBe('ERR_DONE');
   });
 
   it('with data ends the stream behind it (RFC 8684 section 3.3.3)', () => {

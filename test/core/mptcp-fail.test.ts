@@ -162,7 +162,8 @@ describe.each(VARIANTS)('a wrong checksum on the only subflow (%s)', (variant) =
 
   it('keeps the end of the stream that came by DATA_FIN', () => {
     const { script, peer, handle } = corrupted('passive');
-    peer.send('A', { seq: 9, ack: 1, mptcp: [peer.map(8, 0, 1, { fin: true, checksum: 0 })] });
+    const checksum = dssChecksum(peer.dsn(8), 0, new Uint8Array(0), 1);
+    peer.send('A', { seq: 9, ack: 1, mptcp: [peer.map(8, 0, 1, { fin: true, checksum })] });
     peer.send('A', { seq: 9, ack: 1, mptcp: [peer.dss(0), { fail: 0n }] });
     const { data, error } = script.read(handle);
     expect([Buffer.from(data).toString(), error]).toEqual(['goodbad!', '']);

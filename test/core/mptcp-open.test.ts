@@ -172,6 +172,21 @@ describe.each(VARIANTS)('MP_CAPABLE (%s)', (variant) => {
     peer.expect('SA', { mptcp: [] });
   });
 
+  it.each([
+    ['flag B', 0x41],
+    ['no algorithm', 0x00],
+    ['an algorithm that was not offered', 0x02],
+  ])('is ignored in a SYN/ACK with %s (RFC 8684 section 3.1)', (_, flags) => {
+    const script = open();
+    const peer = new MptcpPeer(script, {}, 0);
+    const handle = script.connect(peer);
+    peer.expect('S', { mptcp: [{ capable: 'syn', flags: 1 }] });
+    peer.send('SA', { ...SYN, ack: 1, mptcp: [{ capable: 'synack', key: peer.key, flags }] });
+    peer.expect('A', { seq: 1, ack: 1, mptcp: [] });
+    script.write(handle, 'as TCP');
+    peer.expect('A', { seq: 1, data: 'as TCP', mptcp: [] });
+  });
+
   it('of a higher version is answered with the own one (RFC 8684 section 3.1)', () => {
     const script = open();
     script.listen(80);

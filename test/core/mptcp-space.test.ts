@@ -127,6 +127,24 @@ describe.each(VARIANTS)('the window (%s)', (variant) => {
     expect(script.counter('MPTcpExtSndWndShared')).toBeGreaterThan(0);
   });
 
+  it('of a segment without a DATA_ACK is one of its subflow only (RFC 8684 section 3.3.2)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    joinPassive(peer);
+    peer.send('A', { seq: 1, ack: 1, window: 0, mptcp: [peer.dss(0)] });
+    const edge = script.info(handle).sndWindowEnd;
+    const more = { seq: 1, ack: 1, window: 65_535 };
+    peer.send('A', more);
+    peer.send('A', { ...more, mptcp: [{ prio: false }] });
+    peer.send('A', { ...more, mptcp: [{ dss: true, dsn: peer.dsn(0), ssn: 1, length: 4 }], data: 'data' });
+    expect(script.info(handle).sndWindowEnd).toBe(edge);
+    // Nor does a smaller one take anything away.
+    peer.send('A', { seq: 5, ack: 1, window: 0, mptcp: [peer.dss(0)] });
+    expect(script.info(handle).sndWindowEnd).toBe(edge);
+    peer.send('A', { seq: 5, ack: 1, window: 65_535, mptcp: [peer.dss(0)] });
+    expect(script.info(handle).sndWindowEnd).toBe(peer.remoteDsn(65_535 << 7));
+  });
+
   it('does not move to the left when its buffer is made smaller (RFC 9293 section 3.8.6)', () => {
     const script = open({ config: [[CONFIG_RECEIVE_BUFFER, 65_536]] });
     const { peer, handle } = mptcpPassive(script);

@@ -72,6 +72,29 @@ describe.each(VARIANTS)('a stranger (%s)', (variant) => {
     expect(script.counter('MPTcpExtMPPrioRx')).toBe(0);
   });
 
+  it('cannot end, map or fall back by old segments what was never so (RFC 8684 section 3)', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    peer.send('A', { seq: 1, ack: 1, data: pattern(1_000), mptcp: [peer.map(0, 1, 1_000)] });
+    script.read(handle);
+    script.skip();
+    const old = (dss: MptcpOption, data = ''): void => {
+      peer.send('A', { seq: 501, ack: 1, data, mptcp: [dss] });
+    };
+    // An end of the stream, alone and with data.
+    old(peer.map(1_000, 0, 1, { fin: true }));
+    old(peer.map(500, 501, 5, { fin: true }), 'data');
+    // Bytes to come put elsewhere, and none at all mapped from now on, in a place that is not theirs.
+    old(peer.map(1_500, 1_001, 8), 'data');
+    old(peer.map(2_000, 1_001, 0), 'data');
+    script.skip();
+    expect(script.read(handle)).toMatchObject({ error: 'ERR_DONE' });
+    expect(script.info(handle).fallback).toBe(FALLBACK_NONE);
+    expect(script.counter('MPTcpExtInfiniteMapRx')).toBe(0);
+    peer.send('A', { seq: 1_001, ack: 1, data: 'in place', mptcp: [peer.map(1_000, 1_001, 8)] });
+    expect(script.readText(handle)).toBe('in place');
+  });
+
   it('without the keys cannot announce an address, nor anyone one that no host can have', () => {
     const script = open();
     const { peer, handle } = mptcpPassive(script);
