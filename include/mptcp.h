@@ -578,7 +578,7 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_REOPEN_DELAY = 79,
   /* µs, default 60 s: longest such delay */
   MPTCP_WASM_CONFIG_REOPEN_DELAY_MAX = 80,
-  /* attempts in a row that the peer's RST may answer before a path is given up, until its address or link comes back, and subflows alone in a connection over which only changed data came before MP_FASTCLOSE ends it; 1 to 255, default 5 */
+  /* attempts in a row that the peer's RST may answer on a path that worked before it is given up, until its address or link comes back, and subflows alone in a connection over which only changed data came before MP_FASTCLOSE ends it; 1 to 255, default 5 */
   MPTCP_WASM_CONFIG_REOPEN_REFUSALS = 81,
   /* µs, default 60 s: how long a connection of Multipath TCP lives on without a subflow, for a new one to join it (break before make; net.mptcp.close_timeout); 0 ends it with the last one (connection) */
   MPTCP_WASM_CONFIG_REJOIN_TIMEOUT = 82,
@@ -840,7 +840,7 @@ enum mptcp_wasm_counters {
   MPTCP_WASM_COUNTER_SYN_COOKIE_BAD = 84,
   /* subflows opened again after they failed */
   MPTCP_WASM_COUNTER_SUBFLOW_REOPEN = 140,
-  /* paths on which no subflow is opened any more, because the peer refused */
+  /* paths on which no subflow is opened any more by itself: the peer refused, or the first MP_JOIN failed */
   MPTCP_WASM_COUNTER_PATH_GIVEN_UP = 141,
   /* connections that lost their last subflow and waited for another */
   MPTCP_WASM_COUNTER_REJOIN_WAIT = 142,

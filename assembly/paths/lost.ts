@@ -2,7 +2,7 @@ import { SUBFLOW_BACKUP_LOCAL } from '../abi';
 import { poolFree, poolTake } from '../memory/pool';
 import { Connection } from '../state/connection';
 import { LostPath, lostPathPool } from '../state/path';
-import { Subflow } from '../state/subflow';
+import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
 import { pathInUse } from './subflows';
 
 /** The list of paths whose subflow is gone, and what became of them; see reopen.ts for what happens to them. */
@@ -22,6 +22,7 @@ export function lostAdd(connection: Connection, subflow: Subflow, state: u32): L
   lost.remotePort = subflow.remotePort;
   lost.localId = subflow.localId;
   lost.remoteId = subflow.remoteId;
+  lost.worked = subflow.join != JOIN_WAIT_ACK ? 1 : subflow.pathWorked;
   lost.backup = (subflow.flags & <u8>SUBFLOW_BACKUP_LOCAL) != 0 ? 1 : 0;
   return lost;
 }

@@ -64,6 +64,14 @@ export function addressAnnounced(connection: Connection): void {
     connection.remoteAddresses = remote;
   }
   const entry = changetype<RemoteAddress>(remote);
+  // RFC 8684 section 3.4.1: a further port under a known id is joined, too. So is another address, which the id may not
+  // have before it was withdrawn: the REMOVE_ADDR was lost.
+  const moved = known && (entry.hi != options.addHi || entry.lo != options.addLo);
+  const another = moved || (known && entry.port != options.addPort);
+  if (moved) lostForgetRemote(connection, entry.id);
+  const counted = known && another && entry.joined != 0 && entry.id != 0;
+  if (counted) connection.remoteAccepted--;
+  if (another) entry.joined = 0;
   entry.id = options.addId;
   entry.hi = options.addHi;
   entry.lo = options.addLo;
@@ -82,11 +90,15 @@ export function addressAnnounced(connection: Connection): void {
   }
   if (connection.state == CONNECTION_CLOSED) return;
   if (entry.joined != 0) {
-    pathsRefreshed(connection, entry.id);
+    pathsRefreshed(connection, entry.id, entry.port);
   } else if (managerAnnounced(connection, entry)) {
     entry.joined = 1;
     // As Linux, the address of the initial subflow does not count.
     if (entry.id != 0) connection.remoteAccepted++;
+  } else if (counted && !moved && entry.joined == 0) {
+    // The subflow to the other port is still there.
+    entry.joined = 1;
+    connection.remoteAccepted++;
   }
 }
 

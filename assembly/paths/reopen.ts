@@ -17,6 +17,9 @@ import {
   RESET_FLAG_PEER,
   RESET_FLAG_TRANSIENT,
   RESET_MIDDLEBOX,
+  RESET_OUTSTANDING,
+  RESET_PERFORMANCE,
+  RESET_RESOURCES,
   SUBFLOW_ACTIVE_OPEN,
   TCP_SYN_SENT,
 } from '../abi';
@@ -25,7 +28,7 @@ import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { linkOfAddress } from '../state/link';
-import { LostPath, PATH_CLOSED, PATH_GIVEN_UP, PATH_NO_LINK, PATH_STANDBY, PATH_WAITS } from '../state/path';
+import { LostPath, PATH_CLOSED, PATH_FAILED, PATH_GIVEN_UP, PATH_NO_LINK, PATH_STANDBY, PATH_WAITS } from '../state/path';
 import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
 import { lostAdd, lostRemove } from './lost';
@@ -36,22 +39,26 @@ import { isUseful, mayOpenSubflow, openPath, pathInUse, subflowOfId } from './su
  * Subflows that failed are opened again by the side that opened them. What became of one decides when:
  *
  *   timed out, or reset without a reason        after CONFIG_REOPEN_DELAY, doubled each time it fails again
- *   MP_JOIN refused by RST                      the same, CONFIG_REOPEN_REFUSALS times; then the path is given up
- *   MP_TCPRST with T, a transient condition     the same as when it timed out
+ *   MP_JOIN failed where one had succeeded      the same; when refused by RST, CONFIG_REOPEN_REFUSALS times
+ *   MP_JOIN failed where none had succeeded     not again (RFC 8684 sections 3.4.1 and 3.9.3)
+ *   MP_TCPRST with T, a transient condition     by its reason: see transientWait()
  *   MP_TCPRST with T for changed data           the same as MP_JOIN refused, while the peer takes nothing
- *   MP_TCPRST without T, or administrative      given up at once (RFC 8684 section 3.6)
+ *   MP_TCPRST without T, or administrative      never (RFC 8684 section 3.6)
  *   local address or link gone                  when it is back, at once
  *   closed by FIN, by this side, or withdrawn   never
  *
- * A path given up is tried again when its local address or link comes back, or the peer announces its address again.
- * The first attempt does not wait when the connection has no other subflow.
+ * Where joins failed they are tried again when the local address or link comes back, and while the connection has no
+ * subflow; there, and where they are forbidden, when the peer announces its address again. The first attempt does not
+ * wait when the connection has no other subflow.
  */
 
 /** MP_TCPRST reasons (RFC 8684 section 3.6). */
 const REASON_ADMINISTRATIVE: u8 = 3;
-const REASON_PERFORMANCE: u8 = 5;
 /** µs until the next attempt, at most, while a connection has no subflow. */
 const ALONE_WAIT: i64 = 2000000;
+/** Attempts that a lack of resources, and a bad performance, count for before the first one. */
+const RESOURCES_TRIES: u8 = 3;
+const PERFORMANCE_TRIES: u8 = 6;
 
 /** True for connections whose manager opens subflows by itself. */
 function reopens(connection: Connection): bool {
@@ -83,30 +90,40 @@ export function pathLost(connection: Connection, subflow: Subflow, error: i32): 
   lost.tries = carried ? 0 : subflow.tries;
   lost.refusals = carried ? 0 : subflow.refusals;
   const opening = subflow.state == TCP_SYN_SENT || subflow.join == JOIN_WAIT_ACK;
+  const reason = subflow.resetReason & 255;
   if (fromPeer) {
-    const reason = subflow.resetReason & 255;
-    if ((subflow.resetReason & RESET_FLAG_TRANSIENT) == 0 || reason == <u32>REASON_ADMINISTRATIVE) giveUp(lost);
+    if ((subflow.resetReason & RESET_FLAG_TRANSIENT) == 0 || reason == <u32>REASON_ADMINISTRATIVE)
+      giveUp(lost, PATH_GIVEN_UP);
     else if (changed) refused(lost);
-  } else if (own || (opening && (error == ERR_RESET || error == ERR_REFUSED))) {
-    refused(lost);
+    else transientWait(lost, reason);
+  } else {
+    if (own || (opening && (error == ERR_RESET || error == ERR_REFUSED))) refused(lost);
+    // RFC 8684 section 3.9.3: no more attempts where none succeeded.
+    if (opening && lost.worked == 0 && lost.state == PATH_WAITS) giveUp(lost, PATH_FAILED);
   }
-  lost.at = now() + delay(lost);
+  lost.at = now() + (fromPeer && reason == <u32>RESET_OUTSTANDING && lost.tries == 0 ? 0 : delay(lost));
   if (!hasOther(connection, subflow)) {
     if (lost.tries == 0) lost.at = now();
     // What changes the data stands on this path, perhaps not on others.
     if (changed || subflow.rstReason == RESET_MIDDLEBOX) hasten(connection, lost);
   }
   if (lost.tries < 255) lost.tries++;
-  return lost.state == PATH_GIVEN_UP && !hasPath(connection);
+  return isOver(lost) && !hasPath(connection);
 }
 
-/** True when there is a path that this side tries, or will when its address is back. */
+/** True when there is a path that this side tries, or will when its address is back or no subflow is left. */
 function hasPath(connection: Connection): bool {
   for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next) {
-    const state = changetype<LostPath>(at).state;
-    if (state != PATH_GIVEN_UP && state != PATH_CLOSED) return true;
+    const lost = changetype<LostPath>(at);
+    if (lost.state != PATH_CLOSED && !isOver(lost)) return true;
   }
   return false;
+}
+
+/** True for a path that is not tried even without any other: forbidden, or refused too often. */
+function isOver(lost: LostPath): bool {
+  if (lost.state == PATH_FAILED) return <i64>lost.refusals >= config(CONFIG_REOPEN_REFUSALS);
+  return lost.state == PATH_GIVEN_UP;
 }
 
 /** Other paths that wait are tried at once. */
@@ -122,8 +139,11 @@ export function pathsLeft(connection: Connection): void {
   pathsFailing(connection);
   // Without any subflow there is no time to lose.
   if (connection.subflows == 0) {
-    for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next)
-      changetype<LostPath>(at).at = min<i64>(changetype<LostPath>(at).at, now() + ALONE_WAIT);
+    for (let at = connection.lostPaths; at != 0; at = changetype<LostPath>(at).next) {
+      const lost = changetype<LostPath>(at);
+      if (lost.state == PATH_FAILED && !isOver(lost)) lost.state = PATH_WAITS;
+      lost.at = min<i64>(lost.at, now() + ALONE_WAIT);
+    }
   }
   pathsArm(connection);
 }
@@ -166,7 +186,7 @@ export function pathEstablished(connection: Connection, subflow: Subflow): void 
     const other = changetype<Subflow>(at);
     if (at == changetype<usize>(subflow) || other.rstDue != 0) continue;
     rememberForLater(connection, other);
-    resetDue(other, REASON_PERFORMANCE);
+    resetDue(other, <u8>RESET_PERFORMANCE);
   }
   pathsArm(connection);
 }
@@ -192,19 +212,20 @@ export function pathsReturned(connection: Connection, hi: u64, lo: u64): void {
   while (at != 0) {
     const lost = changetype<LostPath>(at);
     at = lost.next;
-    if (lost.localHi == hi && lost.localLo == lo) tryAnew(connection, lost);
+    if (lost.localHi == hi && lost.localLo == lo && lost.state != PATH_GIVEN_UP) tryAnew(connection, lost);
   }
   managerFill(connection);
   pathsArm(connection);
 }
 
-/** The peer announced an address again (RFC 8684 section 3.4.1): it wants to be tried once more. */
-export function pathsRefreshed(connection: Connection, id: u32): void {
+/** The peer announced an address and port again (RFC 8684 section 3.4.1): it wants to be tried once more. */
+export function pathsRefreshed(connection: Connection, id: u32, announced: u32): void {
+  const port = announced != 0 ? announced : <u32>connection.remotePort;
   let at = connection.lostPaths;
   while (at != 0) {
     const lost = changetype<LostPath>(at);
     at = lost.next;
-    if (lost.remoteId == id) tryAnew(connection, lost);
+    if (lost.remoteId == id && lost.remotePort == port) tryAnew(connection, lost);
   }
   pathsArm(connection);
 }
@@ -283,6 +304,7 @@ function tryPath(connection: Connection, lost: LostPath): bool {
   const subflow = changetype<Subflow>(subflowOfId(connection, <u32>opened));
   subflow.tries = lost.tries;
   subflow.refusals = lost.refusals;
+  subflow.pathWorked = lost.worked;
   lostRemove(connection, lost);
   return true;
 }
@@ -295,12 +317,21 @@ function delay(lost: LostPath): i64 {
 
 function refused(lost: LostPath): void {
   if (lost.refusals < 255) lost.refusals++;
-  if (<i64>lost.refusals >= config(CONFIG_REOPEN_REFUSALS)) giveUp(lost);
+  if (<i64>lost.refusals >= config(CONFIG_REOPEN_REFUSALS)) giveUp(lost, PATH_FAILED);
 }
 
-function giveUp(lost: LostPath): void {
-  lost.state = PATH_GIVEN_UP;
+function giveUp(lost: LostPath, state: u32): void {
+  lost.state = state;
   count(COUNTER_PATH_GIVEN_UP);
+}
+
+/**
+ * RFC 8684 section 3.6: when to try again depends on the reason. Resources take their time to be free again, and a path
+ * that was slower than all others will not be fast soon. Too much outstanding data is there to begin anew at once.
+ */
+function transientWait(lost: LostPath, reason: u32): void {
+  if (reason == RESET_RESOURCES) lost.tries = max<u8>(lost.tries, RESOURCES_TRIES);
+  else if (reason == RESET_PERFORMANCE) lost.tries = max<u8>(lost.tries, PERFORMANCE_TRIES);
 }
 
 /** True when another subflow than this one is of use. */

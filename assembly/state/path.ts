@@ -61,9 +61,11 @@ export class LostPath {
   /** Attempts that failed since it last carried data; of them refused in a row. */
   tries: u8;
   refusals: u8;
+  /** 1 once an MP_JOIN or the first handshake succeeded on it. */
+  worked: u8;
 }
 
-/** LostPath.state: waits for its time; for its local address or link; was given up, until one of these comes back. */
+/** LostPath.state: waits for its time; for its local address or link; for the peer, which forbids it, to announce it. */
 export const PATH_WAITS: u32 = 0;
 export const PATH_NO_LINK: u32 = 1;
 export const PATH_GIVEN_UP: u32 = 2;
@@ -71,6 +73,8 @@ export const PATH_GIVEN_UP: u32 = 2;
 export const PATH_CLOSED: u32 = 3;
 /** With PATH_MODE_SINGLE: works, as far as is known, and waits for the one in use to fail. */
 export const PATH_STANDBY: u32 = 4;
+/** Joins failed on it: waits for its local address or link, an announcement, or for no other subflow to be left. */
+export const PATH_FAILED: u32 = 5;
 
 export const localAddressPool: Pool = changetype<Pool>(memory.data(64, 8));
 export const remoteAddressPool: Pool = changetype<Pool>(memory.data(64, 8));

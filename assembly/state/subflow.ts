@@ -340,6 +340,8 @@ export class Subflow {
   /** Attempts on this path that failed since it last carried data; of them refused in a row. */
   tries: u8;
   refusals: u8;
+  /** 1 when a subflow before it worked on this path. */
+  pathWorked: u8;
   /** Why it was reset: a RESET_ reason with RESET_FLAG_ bits, 0 when it was not or nobody said. */
   resetReason: u32;
   /** ACKs with signals in a row, see tcp/signal-acks.ts; what the last of them acknowledged, after how much data, when, µs. */

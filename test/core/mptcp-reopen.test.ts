@@ -4,6 +4,8 @@ import {
   CONFIG_KEEPALIVE_COUNT,
   CONFIG_KEEPALIVE_IDLE,
   CONFIG_KEEPALIVE_INTERVAL,
+  CONFIG_LIMIT_ADD_ADDR_ACCEPTED,
+  CONFIG_LIMIT_SUBFLOWS,
   CONFIG_NO_DELAY,
   CONFIG_PATH_MANAGER,
   CONFIG_PATH_MODE,
@@ -19,7 +21,8 @@ import {
   PATH_MODE_SINGLE,
 } from '../../host/abi.js';
 import { joinPassive, MptcpPeer, mptcpActive, mptcpPassive, SYN } from './handshakes.js';
-import { joinHmac, token } from './keys.js';
+import { addAddrHmac, joinHmac, token } from './keys.js';
+import type { MptcpOption } from './options.js';
 import { halves, pattern, Script, type ScriptOptions, VARIANTS } from './script.js';
 
 const SECOND = 1_000_000;
@@ -106,18 +109,46 @@ describe.each(VARIANTS)('a subflow that failed (%s)', (variant) => {
   });
 
   it('is not opened again when the peer says that the condition is permanent, or forbids it (RFC 8684 section 3.6)', () => {
-    for (const [reset, flags, again] of [
-      [1, 0, false],
-      [3, 1, false],
-      [5, 1, true],
+    for (const [reset, flags] of [
+      [0, 0],
+      [1, 0],
+      [3, 1],
+      [6, 0],
     ] as const) {
       const script = open();
       const { handle, second } = joined(script);
       second.send('R', { seq: 1, mptcp: [{ reset, flags }] });
       expect(script.info(handle).subflows).toBe(1);
-      script.advance(10 * SECOND);
+      script.advance(1000 * SECOND);
+      // Not even when the link comes back: it is the same path.
+      script.x.mptcp_link_up(1, 0);
+      script.x.mptcp_link_up(1, 1);
+      script.advance(1000 * SECOND);
       second.localPort = 0;
-      expect(script.take(second) !== undefined).toBe(again);
+      expect(script.take(second)).toBeUndefined();
+      // The application may.
+      expect(script.x.mptcp_subflow_open(handle, ...halves(OWN), 0, -1, 0n, 0n, 0, -1, 0)).toBeGreaterThan(0);
+      second.expect('S', { mptcp: [{ join: 'syn' }] });
+    }
+  });
+
+  it('is opened again at a time that fits the reason, when the condition is transient (RFC 8684 section 3.6)', () => {
+    for (const [reset, wait] of [
+      [0, 1],
+      [1, 1],
+      // Lack of resources; too much outstanding data; unacceptable performance.
+      [2, 8],
+      [4, 0],
+      [5, 60],
+    ] as const) {
+      const script = open();
+      const { second } = joined(script);
+      const begin = script.now;
+      second.send('R', { seq: 1, mptcp: [{ reset, flags: 1 }] });
+      script.advance(100 * SECOND);
+      second.localPort = 0;
+      const { at } = second.expect('S', { mptcp: [{ join: 'syn', id: 9 }] });
+      expect([reset, Math.floor((at - begin) / SECOND)]).toEqual([reset, wait]);
     }
   });
 
@@ -192,6 +223,119 @@ describe.each(VARIANTS)('a subflow that failed (%s)', (variant) => {
     const again = secondOf(peer, '10.0.0.2', 0);
     answer(again);
     expect(script.info(handle)).toMatchObject({ subflows: 2, localPort: peer.localPort, remotePort: peer.port });
+  });
+});
+
+describe.each(VARIANTS)('an MP_JOIN that failed where none had succeeded (%s)', (variant) => {
+  const open = (options: ScriptOptions = {}) => new Script({ variant, ...options });
+  const OTHER = '10.1.0.9';
+  const announcement = (peer: MptcpPeer, port?: number, address = OTHER): MptcpOption => ({
+    addAddr: address,
+    id: 4,
+    ...(port === undefined ? {} : { port }),
+    hmac: addAddrHmac(peer.key, peer.remoteKey, 4, address, port),
+  });
+
+  it.each(['refused', 'unanswered', 'reset by this side'])(
+    'is not tried again, %s, until its link comes back (RFC 8684 section 3.9.3)',
+    (end) => {
+      const script = open();
+      script.endpoint(OWN, ENDPOINT_SUBFLOW, 9);
+      const { handle, peer } = mptcpActive(script);
+      const second = secondOf(peer);
+      second.expect('S', { mptcp: [{ join: 'syn', id: 9 }] });
+      if (end === 'refused') second.send('RA', { ack: 1 });
+      else if (end === 'unanswered') script.advance(400 * SECOND);
+      else {
+        second.send('SA', { ...SYN, ack: 1, mptcp: [{ join: 'synack', hmac: 1n, nonce: NONCE }] });
+        second.expect('RA', { mptcp: [{ reset: 1 }] });
+      }
+      script.skip();
+      expect(script.info(handle).subflows).toBe(1);
+      expect(script.counter('pathGivenUp')).toBe(1);
+      second.localPort = 0;
+      script.advance(2000 * SECOND);
+      expect(script.take(second)).toBeUndefined();
+      script.x.mptcp_link_up(1, 0);
+      script.x.mptcp_link_up(1, 1);
+      answer(second);
+    },
+  );
+
+  it('is tried again when the peer could not have it for a while', () => {
+    const script = open();
+    script.endpoint(OWN, ENDPOINT_SUBFLOW, 9);
+    const second = secondOf(mptcpActive(script).peer);
+    second.expect('S');
+    second.send('RA', { ack: 1, mptcp: [{ reset: 2, flags: 1 }] });
+    script.advance(8 * SECOND);
+    second.localPort = 0;
+    second.expect('S', { mptcp: [{ join: 'syn', id: 9 }] });
+  });
+
+  it('is tried again when no other subflow is left', () => {
+    const script = open();
+    script.endpoint(OWN, ENDPOINT_SUBFLOW, 9);
+    const { handle, peer } = mptcpActive(script);
+    const second = secondOf(peer);
+    second.expect('S');
+    script.advance(400 * SECOND);
+    script.skip();
+    peer.send('R', { seq: 1, mptcp: [{ reset: 1, flags: 0 }] });
+    expect(script.info(handle).subflows).toBe(0);
+    script.advance(1000);
+    answer(second);
+    expect(script.info(handle).subflows).toBe(1);
+    expect(script.events()).not.toContain('closed');
+  });
+
+  it('is tried again when the peer announces its address again (RFC 8684 section 3.4.1)', () => {
+    for (const reset of [undefined, { reset: 3, flags: 0 }]) {
+      const script = open({ config: [[CONFIG_LIMIT_ADD_ADDR_ACCEPTED, 2]] });
+      const { peer } = mptcpActive(script);
+      const to = new MptcpPeer(script, { local: OWN, remote: OTHER, port: peer.port, link: 1 }, 0);
+      peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer)] });
+      to.expect('S', { mptcp: [{ join: 'syn' }] });
+      to.send('RA', { ack: 1, ...(reset === undefined ? {} : { mptcp: [reset] }) });
+      to.localPort = 0;
+      script.advance(1000 * SECOND);
+      expect(script.take(to)).toBeUndefined();
+      peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer)] });
+      to.expect('S', { mptcp: [{ join: 'syn' }] });
+    }
+  });
+
+  it('leaves another port of the address, which is announced under the same id, to be joined (section 3.4.1)', () => {
+    const script = open({
+      config: [
+        [CONFIG_LIMIT_ADD_ADDR_ACCEPTED, 1],
+        [CONFIG_LIMIT_SUBFLOWS, 4],
+      ],
+    });
+    const { peer, handle } = mptcpActive(script);
+    const to = (port: number, remote = OTHER) =>
+      new MptcpPeer(script, { local: OWN, remote, port, link: 1, iss: 0x0400_0000 + port }, 0);
+    const first = to(peer.port);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer)] });
+    first.expect('S', { mptcp: [{ join: 'syn' }] });
+    first.send('RA', { ack: 1 });
+    peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer, 9_000)] });
+    to(9_000).expect('S', { mptcp: [{ join: 'syn' }] });
+    expect(script.info(handle).accepted).toBe(1);
+    // While the first is in use as well, and it is one address all the same.
+    peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer, 9_001)] });
+    to(9_001).expect('S', { mptcp: [{ join: 'syn' }] });
+    expect(script.info(handle)).toMatchObject({ accepted: 1, subflows: 3 });
+    // The same again is nothing new.
+    peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer, 9_001)] });
+    expect(script.info(handle)).toMatchObject({ accepted: 1, subflows: 3 });
+    // Another address under the id: its withdrawal was lost.
+    peer.send('A', { seq: 1, ack: 1, mptcp: [announcement(peer, 9_002, '10.1.0.8')] });
+    to(9_002, '10.1.0.8').expect('S', { mptcp: [{ join: 'syn' }] });
+    expect(script.info(handle)).toMatchObject({ accepted: 1, subflows: 4 });
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ removeAddr: [4] }] });
+    script.skip();
+    expect(script.info(handle)).toMatchObject({ accepted: 0, subflows: 1 });
   });
 });
 
