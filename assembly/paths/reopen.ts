@@ -28,7 +28,15 @@ import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
 import { linkOfAddress } from '../state/link';
-import { LostPath, PATH_CLOSED, PATH_FAILED, PATH_GIVEN_UP, PATH_NO_LINK, PATH_STANDBY, PATH_WAITS } from '../state/path';
+import {
+  LostPath,
+  PATH_CLOSED,
+  PATH_FAILED,
+  PATH_GIVEN_UP,
+  PATH_NO_LINK,
+  PATH_STANDBY,
+  PATH_WAITS,
+} from '../state/path';
 import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
 import { resetDue } from '../tcp/close';
 import { lostAdd, lostRemove } from './lost';
