@@ -126,7 +126,7 @@ import { joinAllowed, joinAwaits, joinProved } from './joins';
 import { takeData } from './receive';
 import { reinjectAgain } from './reinject';
 import { dataAcknowledged, pushLater, synDataAcknowledged } from './send';
-import { tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
+import { isOfCookie, tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
 import {
   capablePresent,
   connectVersions,
@@ -261,13 +261,14 @@ export function cookieOpen(listener: Listener, link: i32, iss: u32): usize {
   const keyed = capablePresent() && options.capableLength >= 20;
   const versions = listenVersions(listener);
   const version = options.capableVersion;
-  const allowed = keyed && version <= MPTCP_V1 && (versions & (1 << version)) != 0;
+  const allowed =
+    keyed && version <= MPTCP_V1 && (versions & (1 << version)) != 0 && isOfCookie(options.capableReceiverKey, iss);
   const connection = createConnection();
   if (connection === null) {
     subflowDestroy(subflow);
     return 0;
   }
-  // Whoever echoes a good cookie was told a key in the same segment; if another connection took it since, plain TCP.
+  // If another connection took the key, or one with its token, since it was told, plain TCP.
   if (allowed) {
     connection.version = <u8>version;
     if (version == MPTCP_V0) connection.remoteKey = options.capableSenderKey;
@@ -289,7 +290,7 @@ export function cookieOpen(listener: Listener, link: i32, iss: u32): usize {
   return created;
 }
 
-/** Why the connection of a cookie is plain TCP: `keyed` when the ACK has keys, `allowed` when in a version to be had. */
+/** Why the connection of a cookie is plain TCP: `keyed` when the ACK has keys, `allowed` when they may be used. */
 function cookieReason(versions: u32, keyed: bool, allowed: bool): i32 {
   if (versions == 0) return FALLBACK_NOT_ASKED;
   if (!keyed) return FALLBACK_PEER_SYN;

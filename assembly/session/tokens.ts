@@ -2,12 +2,17 @@ import { randomU64 } from '../crypto/random';
 import { regionTake } from '../memory/region';
 import { Connection } from '../state/connection';
 import { isOwn } from '../state/shard';
+import { cookieKey } from '../tcp/cookies';
 import { keyToken } from '../wire/keys';
+import { segment } from '../wire/segment';
 
 /**
  * Finds the connection of a token (RFC 8684 and RFC 6824 section 3.2), in a table of chains; tokens are hashes already.
  * A token does not tell of which version it is: no two connections have the same, whatever their versions.
  */
+
+/** Keys a cookie may go with: of 64 shards, one that has none of its own among so many is not to be expected. */
+const COOKIE_KEYS: u32 = 1024;
 
 let buckets: usize = 0;
 let mask: u32 = 0;
@@ -27,14 +32,27 @@ export function tokenCreate(connection: Connection): void {
   enter(connection);
 }
 
-/**
- * A key that no connection has now, nor the peer, whose key is `remoteKey`, for one that is not kept (RFC 4987 section
- * 3.6). With two keys alike, the HMAC of one side would do for the other.
- */
-export function tokenSpare(version: u32, remoteKey: u64): u64 {
+/** A key that no connection has now, nor the peer: with two keys alike, the HMAC of one side would do for the other. */
+function tokenSpare(version: u32, remoteKey: u64): u64 {
   let key = randomU64();
   while (key == remoteKey || !isFree(version, key)) key = randomU64();
   return key;
+}
+
+/** Such a key for the SYN/ACK with the cookie `iss`, of which nothing is kept; 0 when there is none. */
+export function tokenOfCookie(version: u32, remoteKey: u64, iss: u32): u64 {
+  for (let attempt: u32 = 0; attempt < COOKIE_KEYS; attempt++) {
+    const key = cookieKey(iss, segment.seq, attempt);
+    if (key != remoteKey && isFree(version, key)) return key;
+  }
+  return 0;
+}
+
+/** True when the third ACK in `segment`, to the cookie `iss`, has a key that went with it. */
+export function isOfCookie(key: u64, iss: u32): bool {
+  for (let attempt: u32 = 0; attempt < COOKIE_KEYS; attempt++)
+    if (cookieKey(iss, segment.seq - 1, attempt) == key) return true;
+  return false;
 }
 
 /** Gives a connection the key it told its peer earlier. Returns false when another connection has its token by now. */

@@ -13,7 +13,7 @@ import {
 } from '../abi';
 import { sessionInput } from '../session/input';
 import { cookieOpen } from '../session/open';
-import { tokenSpare } from '../session/tokens';
+import { tokenOfCookie } from '../session/tokens';
 import { listenVersions, NO_VERSION, synVersion } from '../session/versions';
 import { config } from '../state/config';
 import { count } from '../state/counters';
@@ -53,7 +53,8 @@ export function replyCookie(link: Link, listener: Listener): bool {
   const v4 = isMapped(packet.srcHi, packet.srcLo);
   const ipBytes: u32 = v4 ? 20 : 40;
   const tcp = page + ipBytes;
-  const length = 20 + cookieSynOptions(tcp + 20, link.mtu - ipBytes - 20, listener);
+  const iss = cookieMake();
+  const length = 20 + cookieSynOptions(tcp + 20, link.mtu - ipBytes - 20, listener, iss);
   writeIpHeader(
     page,
     packet.dstHi,
@@ -70,7 +71,7 @@ export function replyCookie(link: Link, listener: Listener): bool {
     tcp,
     segment.dstPort,
     segment.srcPort,
-    cookieMake(),
+    iss,
     segment.seq + 1,
     TCP_FLAG_SYN | TCP_FLAG_ACK,
     <u32>min<i64>(config(CONFIG_RECEIVE_BUFFER), 65535),
@@ -113,7 +114,7 @@ export function ingestCookie(linkIndex: i32): i32 {
 }
 
 /** The options of the SYN/ACK; returns their bytes. Without timestamps an MSS is all that can be remembered. */
-function cookieSynOptions(p: usize, mss: u32, listener: Listener): u32 {
+function cookieSynOptions(p: usize, mss: u32, listener: Listener, iss: u32): u32 {
   let at = writeMss(p, mss);
   if (cookieTimestamps()) {
     const bits = cookieOptions();
@@ -123,9 +124,11 @@ function cookieSynOptions(p: usize, mss: u32, listener: Listener): u32 {
   }
   const version = synVersion(listenVersions(listener));
   if (version == NO_VERSION) return at;
+  // Of version 1 the SYN has no key, and the field is 0.
+  const key = tokenOfCookie(version, options.capableSenderKey, iss);
+  if (key == 0) return at;
   let flags = CAPABLE_FLAG_H;
   if (config(CONFIG_CHECKSUM_ENABLED) != 0 || (options.capableFlags & CAPABLE_FLAG_A) != 0) flags |= CAPABLE_FLAG_A;
   if (version != MPTCP_V0 && config(CONFIG_ALLOW_JOIN_INITIAL_ADDR_PORT) == 0) flags |= CAPABLE_FLAG_C;
-  // Of version 1 the SYN has no key, and the field is 0.
-  return at + writeCapableSynAck(p + at, version, flags, tokenSpare(version, options.capableSenderKey));
+  return at + writeCapableSynAck(p + at, version, flags, key);
 }

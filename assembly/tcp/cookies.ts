@@ -29,7 +29,7 @@ const BIT_SACK: u32 = 16;
 const SCALE_NONE: u32 = 15;
 /** MSS values a cookie can stand for, ascending: of Internet paths, tunnels and Ethernet. */
 const MSS_VALUES: usize = memory.data<u32>([216, 536, 1220, 1300, 1380, 1440, 1460, 8940]);
-const input: usize = memory.data(24, 8);
+const input: usize = memory.data(32, 8);
 let k0: u64 = 0;
 let k1: u64 = 0;
 /** When a cookie was given out last, µs; 0 for never. */
@@ -98,6 +98,20 @@ export function cookieTake(): bool {
     options.windowScale = bits & 15;
   }
   return true;
+}
+
+/**
+ * The key of Multipath TCP that goes with the cookie `iss`, the `attempt`-th of them, for a peer whose SYN had the number
+ * `peerSeq`. It is not kept either: who echoes one shows that it came from here (RFC 8684 section 3.1).
+ */
+export function cookieKey(iss: u32, peerSeq: u32, attempt: u32): u64 {
+  store<u64>(input, tupleOf());
+  store<u32>(input, iss, 8);
+  store<u32>(input, peerSeq, 12);
+  store<u64>(input, attempt, 16);
+  store<u64>(input, 0, 24);
+  // No cookie is the hash of so many bytes.
+  return sipHash(k0, k1, input, 32);
 }
 
 function mssOf(index: u32): u32 {

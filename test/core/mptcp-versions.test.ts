@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import {
   CONFIG_CONNECT_VERSIONS,
   CONFIG_LISTEN_VERSIONS,
+  CONFIG_SHARD,
+  CONFIG_SHARDS,
   CONFIG_SYN_COOKIES,
   CONFIG_VERSION_EXPIRES,
   CONFIG_VERSION_RETRY,
@@ -18,6 +20,7 @@ import {
   FALLBACK_SYN_RETRIES,
   FALLBACK_SYN_VERSION,
   FALLBACK_THIRD_ACK,
+  FALLBACK_TOKEN,
 } from '../../host/abi.js';
 import { MptcpPeer, SYN } from './handshakes.js';
 import { token } from './keys.js';
@@ -155,28 +158,54 @@ describe.each(VARIANTS)('the version of Multipath TCP (%s)', (variant) => {
       peer.expect('A', { ack: 5, mptcp: [] });
     });
 
-    it.each([0, 1])('gives no connection a key that another has by a cookie: version %i', (version) => {
-      /** Opens by a cookie, with a key of the peer's choice as ours, then gives the key of the next connection. */
-      const next = (claimed?: bigint): { key: bigint; script: Script } => {
-        const script = open({ config: [[CONFIG_SYN_COOKIES, 2]] });
-        script.listen(80);
+    it.each([0, 1])('takes back the key it told with a cookie, and no other: version %i', (version) => {
+      /** Opens by a cookie with the key of this side changed by `change`. */
+      const opened = (change: bigint) => {
+        const script = open({
+          config: [
+            [CONFIG_SYN_COOKIES, 2],
+            [CONFIG_SHARDS, 64],
+            [CONFIG_SHARD, 63],
+          ],
+        });
+        const listener = script.listen(80);
         const peer = new MptcpPeer(script, { ts: true });
-        const option = version === 0 ? V0 : V1;
-        peer.send('S', { ...SYN, mptcp: [option] });
+        peer.send('S', { ...SYN, mptcp: [version === 0 ? V0 : V1] });
         const told = peer.expect('SA').options.mptcp?.[0];
-        const peerKey = claimed ?? (told !== undefined && 'key' in told ? (told.key ?? 0n) : 0n);
-        peer.send('A', { seq: 1, ack: 1, mptcp: [{ capable: 'ack', version, key: KEY, peerKey }] });
-        script.skip();
-        script.set(CONFIG_SYN_COOKIES, 0);
-        const other = new MptcpPeer(script, { port: 7 });
-        other.send('S', { ...SYN, mptcp: [option] });
-        const answer = other.expect('SA').options.mptcp?.[0];
-        return { key: answer !== undefined && 'key' in answer ? (answer.key ?? 0n) : 0n, script };
+        const key = told !== undefined && 'key' in told ? (told.key ?? 0n) : 0n;
+        peer.send('A', { seq: 1, ack: 1, mptcp: [{ capable: 'ack', version, key: KEY, peerKey: key ^ change }] });
+        return { key, fallback: script.info(script.accept(listener)).fallback };
       };
-      const first = next().key;
-      expect(next().key).toBe(first);
-      const { key } = next(first);
-      expect([key !== first, key !== 0n]).toEqual([true, true]);
+      const right = opened(0n);
+      expect(right.fallback).toBe(FALLBACK_NONE);
+      // The same SYN at the same time has the same, whose token tells the shard.
+      expect(opened(1n << 40n)).toEqual({ key: right.key, fallback: FALLBACK_THIRD_ACK });
+      expect(token(right.key, version) % 64).toBe(63);
+    });
+
+    it('leaves the key of a cookie to the connection that has it', () => {
+      const script = open({ config: [[CONFIG_SYN_COOKIES, 2]] });
+      const listener = script.listen(80);
+      const peer = new MptcpPeer(script, { ts: true });
+      const ask = (): bigint => {
+        peer.send('S', { ...SYN, mptcp: [V1] });
+        const told = peer.expect('SA', { seq: 0 }).options.mptcp?.[0];
+        return told !== undefined && 'key' in told ? (told.key ?? 0n) : 0n;
+      };
+      const key = ask();
+      expect(ask()).toBe(key);
+      peer.send('A', { seq: 1, ack: 1, mptcp: [{ capable: 'ack', key: KEY, peerKey: key }] });
+      // The first subflow goes, the connection waits: the same cookie must not have its key.
+      peer.key = KEY;
+      peer.remoteKey = key;
+      const handle = script.accept(listener);
+      peer.send('R', { seq: 1 });
+      expect(script.info(handle)).toMatchObject({ subflows: 0, fallback: FALLBACK_NONE });
+      peer.send('A', { seq: 1, ack: 1, mptcp: [{ capable: 'ack', key: KEY, peerKey: key }] });
+      expect(script.info(script.accept(listener)).fallback).toBe(FALLBACK_TOKEN);
+      expect(script.counter('MPTcpExtMPFallbackTokenInit')).toBe(1);
+      peer.send('R', { seq: 1 });
+      expect(ask()).not.toBe(key);
     });
 
     it('is not one the third ACK to a cookie makes up', () => {
