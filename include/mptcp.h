@@ -1582,7 +1582,7 @@ int32_t mptcp_endpoint_change(int32_t id, int32_t flags);
 /* Opens a subflow (MP_JOIN) with OPEN_ flags: local address 0, 0 and port 0 are chosen, remote address 0, 0 is that of the initial subflow, remote port 0 that of an address announced with one, else that of the initial subflow; address ids -1 are looked up. EVENT_SUBFLOW_ESTABLISHED or EVENT_SUBFLOW_CLOSED follows. Limits of the path manager do not count. Returns the subflow's id, ERR_INVALID, ERR_HANDLE, ERR_NOT_MULTIPATH, ERR_DENIED, ERR_UNREACHABLE, ERR_ADDRESS_NOT_AVAILABLE, ERR_ADDRESS_IN_USE, ERR_LIMIT or ERR_NO_MEMORY. */
 int32_t mptcp_subflow_open(int32_t connection, int64_t local_hi, int64_t local_lo, int32_t local_port, int32_t local_id, int64_t remote_hi, int64_t remote_lo, int32_t remote_port, int32_t remote_id, int32_t flags);
 
-/* Closes a subflow by its id: RST with MP_TCPRST and a reason, 0 to 6; what it carried goes to others. It is not opened again. Returns 0, ERR_INVALID, ERR_HANDLE, ERR_NOT_MULTIPATH or ERR_NOT_FOUND. */
+/* Closes a subflow by its id; what it carried goes to others, and it is not opened again. With reason 0 (RESET_UNSPECIFIED) one that works ends by FIN, and EVENT_SUBFLOW_CLOSED follows when the peer has answered it; any other reason, 1 to 6, is told at once by RST with MP_TCPRST, also on a subflow that is being closed. Returns 0, ERR_INVALID, ERR_HANDLE, ERR_NOT_MULTIPATH or ERR_NOT_FOUND. */
 int32_t mptcp_subflow_close(int32_t connection, int32_t subflow, int32_t reason);
 
 /* Sets a SUBFLOW_OPTION_ of a subflow. Returns 0, ERR_INVALID, ERR_HANDLE, ERR_NOT_FOUND or ERR_NOT_MULTIPATH (SUBFLOW_OPTION_BACKUP of plain TCP). */

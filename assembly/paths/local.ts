@@ -18,7 +18,7 @@ import { lostClear, lostForgetLocal } from './lost';
 import { setBackup } from './priority';
 import { remotesClear } from './remote';
 import { pathWithoutAddress } from './reopen';
-import { isOpen } from './subflows';
+import { isOpen, subflowRetire } from './subflows';
 
 /** What changes on this host reaches a connection here: endpoints and addresses that come, change and go. */
 
@@ -64,7 +64,7 @@ export function endpointChanged(connection: Connection, index: i32, before: u32)
   }
 }
 
-/** A local address is gone: the peer is told, and subflows from it are reset. */
+/** A local address is gone: the peer is told, and subflows from it are reset, for nothing comes by them any more. */
 export function addressRemoved(connection: Connection, hi: u64, lo: u64): void {
   const index = endpointOfAddress(hi, lo);
   if (index >= 0) connection.opened &= ~(1 << index);
@@ -117,16 +117,18 @@ function idOfSubflows(connection: Connection, hi: u64, lo: u64): i32 {
   return -1;
 }
 
-/** Resets the subflows from a local address: those that have it under an id, or all of them. Returns false for none. */
-function closeFrom(connection: Connection, hi: u64, lo: u64, id: u32, all: bool): bool {
+/** Closes the subflows from a local address: those that have it under an id, or all as it is `gone`. Returns false for none. */
+function closeFrom(connection: Connection, hi: u64, lo: u64, id: u32, gone: bool): bool {
   let closed = false;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const subflow = changetype<Subflow>(at);
-    if (!isOpen(subflow) || subflow.localHi != hi || subflow.localLo != lo) continue;
-    if (!all && <u32>subflow.localId != id) continue;
+    if (subflow.localHi != hi || subflow.localLo != lo) continue;
+    if (gone && subflow.closing != 0 && subflow.rstDue == 0) resetDue(subflow, REASON_ADMINISTRATIVE);
+    if (!isOpen(subflow) || (!gone && <u32>subflow.localId != id)) continue;
     subflow.noReopen = 1;
     count(COUNTER_MPTCP_RmSubflow);
-    resetDue(subflow, REASON_ADMINISTRATIVE);
+    if (gone) resetDue(subflow, REASON_ADMINISTRATIVE);
+    else subflowRetire(connection, subflow, REASON_ADMINISTRATIVE);
     closed = true;
   }
   return closed;

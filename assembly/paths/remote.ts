@@ -18,7 +18,6 @@ import { isMapped } from '../state/link';
 import { monitorAddress } from '../state/monitor';
 import { LocalAddress, RemoteAddress, remoteAddressPool } from '../state/path';
 import { Subflow } from '../state/subflow';
-import { resetDue } from '../tcp/close';
 import { signalSoon } from '../tcp/signal-acks';
 import { addAddressHmac, mappedAddressHmac } from '../wire/keys';
 import { MPTCP_V0 } from '../wire/mptcp';
@@ -27,7 +26,7 @@ import { announcedOfId, announceNext } from './announce';
 import { lostForgetRemote } from './lost';
 import { managerAnnounced, managerFill } from './manager';
 import { pathsRefreshed } from './reopen';
-import { isOpen } from './subflows';
+import { isOpen, subflowRetire } from './subflows';
 
 /** What the peer tells of its addresses: ADD_ADDR and REMOVE_ADDR (RFC 8684 section 3.4). */
 
@@ -116,7 +115,7 @@ function isProven(connection: Connection): bool {
   );
 }
 
-/** REMOVE_ADDR arrived (RFC 8684 section 3.4.2): subflows to the addresses are reset. */
+/** REMOVE_ADDR arrived (RFC 8684 section 3.4.2): subflows to the addresses are closed. */
 export function addressesRemoved(connection: Connection): void {
   for (let i: u32 = 0; i < options.removeCount; i++) {
     const id = <u32>load<u8>(options.removeIds + i);
@@ -128,7 +127,7 @@ export function addressesRemoved(connection: Connection): void {
       if (subflow.remoteId != id || !isOpen(subflow)) continue;
       known = true;
       subflow.noReopen = 1;
-      resetDue(subflow, REASON_ADMINISTRATIVE);
+      subflowRetire(connection, subflow, REASON_ADMINISTRATIVE);
     }
     if (id == 0 && connection.initialRemoved == 0) {
       connection.initialRemoved = 1;

@@ -37,11 +37,19 @@ import {
   PATH_STANDBY,
   PATH_WAITS,
 } from '../state/path';
-import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
-import { resetDue } from '../tcp/close';
+import { JOIN_WAIT_ACK, RST_PLAIN, Subflow } from '../state/subflow';
 import { lostAdd, lostRemove } from './lost';
 import { managerFill } from './manager';
-import { isUseful, mayOpenSubflow, openPath, pathInUse, subflowOfId } from './subflows';
+import {
+  isOpen,
+  isUseful,
+  mayOpenSubflow,
+  openPath,
+  pathInUse,
+  subflowLeaves,
+  subflowOfId,
+  subflowRetire,
+} from './subflows';
 
 /**
  * Subflows that failed are opened again by the side that opened them. What became of one decides when:
@@ -192,9 +200,9 @@ export function pathEstablished(connection: Connection, subflow: Subflow): void 
   if (connection.pathMode != PATH_MODE_SINGLE || (subflow.flags & <u8>SUBFLOW_ACTIVE_OPEN) == 0) return;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const other = changetype<Subflow>(at);
-    if (at == changetype<usize>(subflow) || other.rstDue != 0) continue;
+    if (at == changetype<usize>(subflow) || !isOpen(other)) continue;
     rememberForLater(connection, other);
-    resetDue(other, <u8>RESET_PERFORMANCE);
+    subflowRetire(connection, other, <u8>RESET_PERFORMANCE);
   }
   pathsArm(connection);
 }
@@ -252,6 +260,17 @@ export function pathClosed(connection: Connection, subflow: Subflow): void {
   subflow.noReopen = 1;
   const manager = connection.pathManager;
   if (manager == PATH_MANAGER_FULLMESH || manager == PATH_MANAGER_NDIFFPORTS) lostAdd(connection, subflow, PATH_CLOSED);
+}
+
+/** The peer closes a subflow by FIN while the connection goes on: it wants it no more, until it announces its address anew. */
+export function pathClosedByPeer(connection: Connection, subflow: Subflow): void {
+  if (subflow.closing != 0) return;
+  const manager = connection.pathManager;
+  const fills = manager == PATH_MANAGER_FULLMESH || manager == PATH_MANAGER_NDIFFPORTS;
+  if (fills && subflow.noReopen == 0) lostAdd(connection, subflow, PATH_GIVEN_UP);
+  subflow.noReopen = 1;
+  subflowLeaves(connection, subflow, RST_PLAIN);
+  pathsLeft(connection);
 }
 
 /** Puts the nearest time of all lost paths into connection.pathAt. */

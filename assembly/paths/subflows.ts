@@ -23,7 +23,8 @@ import { config } from '../state/config';
 import { Connection, SIGNAL_DUE_REMOVE } from '../state/connection';
 import { count } from '../state/counters';
 import { linkAt, linkOfAddress } from '../state/link';
-import { JOIN_WAIT_ACK, Subflow } from '../state/subflow';
+import { canCarryData, JOIN_WAIT_ACK, Subflow } from '../state/subflow';
+import { closeSending, closingArm, resetDue } from '../tcp/close';
 import { flowFind } from '../tcp/flows';
 import { openActive, subflowCreate } from '../tcp/handshake';
 import { freePort } from '../tcp/ports';
@@ -67,6 +68,36 @@ export function subflowOfId(connection: Connection, id: u32): usize {
 /** True for a subflow that is open, or on its way to be. */
 export function isOpen(subflow: Subflow): bool {
   return subflow.rstDue == 0 && subflow.finWanted == 0 && subflow.state != TCP_CLOSED && subflow.state != TCP_TIME_WAIT;
+}
+
+/** Beside the initial one, a subflow counts until it is over or is being closed. */
+export function subflowUncount(connection: Connection, subflow: Subflow): void {
+  if ((subflow.flags & SUBFLOW_INITIAL) != 0 || subflow.closing != 0) return;
+  if (connection.extraSubflows > 0) connection.extraSubflows--;
+}
+
+/**
+ * Closes a subflow while its connection goes on. RFC 8684 section 3.4.2: "A subflow that is still functioning MUST be
+ * closed with a FIN exchange as in regular TCP". Another one is reset, with a reason.
+ */
+export function subflowRetire(connection: Connection, subflow: Subflow, reason: u8): void {
+  const functions = canCarryData(subflow) && subflow.backoff == 0 && subflow.stale == 0 && linkAt(subflow.link).up != 0;
+  if (functions) subflowLeaves(connection, subflow, reason);
+  else resetDue(subflow, reason);
+}
+
+/**
+ * From now on a subflow gets nothing new, and its FIN follows what it has sent; it takes data until the peer's FIN came.
+ * When that takes too long it is reset, with a reason.
+ */
+export function subflowLeaves(connection: Connection, subflow: Subflow, reason: u8): void {
+  if (subflow.closing != 0) return;
+  subflowUncount(connection, subflow);
+  subflow.closing = 1;
+  subflow.rstReason = reason;
+  connection.handBack = 1;
+  closeSending(subflow);
+  closingArm(subflow);
 }
 
 /** Remembers the addresses of the first subflow, which may go before its connection does. */

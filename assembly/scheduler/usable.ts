@@ -41,7 +41,7 @@ export function firstCarrier(connection: Connection): usize {
 
 function firstWithData(connection: Connection): usize {
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-    if (changetype<Subflow>(at).mapHead != 0) return at;
+    if (changetype<Subflow>(at).mapHead != 0 && changetype<Subflow>(at).closing == 0) return at;
   return 0;
 }
 

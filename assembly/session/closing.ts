@@ -25,7 +25,7 @@ import { timerCancel } from '../memory/wheel';
 import { pathsClear } from '../paths/local';
 import { lostClear } from '../paths/lost';
 import { pathLost, pathsLeft } from '../paths/reopen';
-import { subflowDetach } from '../paths/subflows';
+import { subflowDetach, subflowUncount } from '../paths/subflows';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection, connectionPool, connectionTimer, rcvRanges, readableBytes } from '../state/connection';
@@ -129,7 +129,7 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
     connection.failWait = 0;
     connection.failAt = 0;
   }
-  if (!initial && connection.extraSubflows > 0) connection.extraSubflows--;
+  subflowUncount(connection, subflow);
   if (connection.multipath != 0) reinject(connection, subflow, true);
   const hopeless = pathLost(connection, subflow, error) || subflow.rstReason == RST_FASTCLOSE;
   const acked = subflow.bytesAcked != 0;
@@ -144,7 +144,7 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
 export function sessionSubflowTimeWait(subflow: Subflow): void {
   if (subflow.owner == 0) return;
   const connection = ownerOf(subflow);
-  if ((subflow.flags & SUBFLOW_INITIAL) == 0 && connection.extraSubflows > 0) connection.extraSubflows--;
+  subflowUncount(connection, subflow);
   if (connection.multipath != 0) reinject(connection, subflow, true);
   subflowRelease(subflow);
   subflowClosed(connection, subflow, false, 0);
@@ -294,7 +294,8 @@ function orphan(connection: Connection): void {
   connection.orphaned = 1;
 }
 
-function isOver(connection: Connection): bool {
+/** True when both ends of the stream were reached, and both sides know. */
+export function isOver(connection: Connection): bool {
   return connection.finState == 3 && connection.rcvFinState == 2;
 }
 

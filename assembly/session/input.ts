@@ -25,6 +25,7 @@ import { congestionAcked, congestionEcn } from '../congestion/control';
 import { dsnExtend, seqLt } from '../memory/sequence';
 import { backupAsked } from '../paths/priority';
 import { addressAnnounced, addressesRemoved } from '../paths/remote';
+import { pathClosedByPeer } from '../paths/reopen';
 import { config } from '../state/config';
 import { Connection, FAIL_ANSWERED, FAIL_SENT, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
@@ -73,6 +74,7 @@ import {
 import { options } from '../wire/options';
 import { segment, TCP_FLAG_FIN } from '../wire/segment';
 import {
+  isOver,
   sessionAbort,
   sessionFastclosed,
   sessionProgress,
@@ -134,7 +136,10 @@ export function sessionInput(subflow: Subflow): void {
   if ((signals & SIGNAL_DATA) != 0 && (segment.payloadLength > 0 || subflow.finKnown != 0 || isFin())) {
     signals |= takeData(subflow);
     // A FIN closes this subflow only; what it still owes is sent before ours (RFC 8684 section 3.3.3).
-    if (connection.multipath != 0 && subflow.finReceived != 0) closeSending(subflow);
+    if (connection.multipath != 0 && subflow.finReceived != 0) {
+      if (connection.state != CONNECTION_CLOSED && !isOver(connection)) pathClosedByPeer(connection, subflow);
+      closeSending(subflow);
+    }
     if (connection.orphaned != 0 && readableBytes(connection) > 0) {
       // RFC 9293 section 3.6.1: bytes for an application that is gone are answered with a reset.
       sessionAbort(connection, ERR_ABORTED);

@@ -678,7 +678,8 @@ function carryData(connection: Connection, subflow: Subflow): void {
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const other = changetype<Subflow>(at);
     if (at == changetype<usize>(subflow)) continue;
-    if (other.backoff > 0 || other.rstDue != 0 || linkAt(other.link).up == 0) reinjectAgain(connection, other);
+    if (other.backoff > 0 || (other.rstDue | other.closing) != 0 || linkAt(other.link).up == 0)
+      reinjectAgain(connection, other);
   }
   if (isRedundant(connection)) copiesFromFront(connection);
   readyAdd(subflow);

@@ -8,7 +8,7 @@ import { ackNow } from '../tcp/ready';
 import { assignNew, sendableEnd } from './assign';
 import { chronoUpdate } from './chrono';
 import { copiesFromFront, isRedundant, pushCopies } from './copies';
-import { pushReinjected, reinjectUncarried, unblock } from './reinject';
+import { pushReinjected, reinjectClosing, reinjectUncarried, unblock } from './reinject';
 import { controlSubflow, pushLater, pushTake } from './send';
 import { sessionArm } from './timer';
 
@@ -35,6 +35,7 @@ export function schedulerChoose(connection: Connection, scheduler: u8): void {
 
 function push(connection: Connection): void {
   if (connection.state == CONNECTION_CLOSED) return;
+  if (connection.handBack != 0) reinjectClosing(connection);
   pushReinjected(connection);
   if (isRedundant(connection)) {
     pushCopies(connection);

@@ -58,6 +58,13 @@ export function reinject(connection: Connection, subflow: Subflow, all: bool): v
   }
 }
 
+/** What subflows hold that are being closed goes to others at once. */
+export function reinjectClosing(connection: Connection): void {
+  connection.handBack = 0;
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
+    if (changetype<Subflow>(at).closing != 0) reinject(connection, changetype<Subflow>(at), false);
+}
+
 /** As reinject(), and what was queued before is queued once more: there is a subflow that was not there then. */
 export function reinjectAgain(connection: Connection, subflow: Subflow): void {
   for (let at = subflow.mapHead; at != 0; at = changetype<DataMap>(at).next) changetype<DataMap>(at).reinjected = 0;

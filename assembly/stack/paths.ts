@@ -15,6 +15,7 @@ import {
   ERR_UNREACHABLE,
   EVENT_BATCH,
   OPEN_BACKUP,
+  RESET_UNSPECIFIED,
   SIZEOF_ADDRESS_INFO,
   SUBFLOW_BACKUP_LOCAL,
   SUBFLOW_OPTION_BACKUP,
@@ -39,8 +40,8 @@ import {
 } from '../paths/announce';
 import { lostForgetPath } from '../paths/lost';
 import { setBackup } from '../paths/priority';
-import { pathClosed } from '../paths/reopen';
-import { isOpen, openPath, subflowOfId } from '../paths/subflows';
+import { pathClosed, pathsLeft } from '../paths/reopen';
+import { isOpen, openPath, subflowOfId, subflowRetire } from '../paths/subflows';
 import { pushLater } from '../session/send';
 import { Connection } from '../state/connection';
 import { isMapped, linkOfAddress, linkToDestination, sourceAddress } from '../state/link';
@@ -129,9 +130,16 @@ export function subflowClose(handle: i32, id: i32, reason: i32): i32 {
   if (reason < 0 || reason > REASON_LAST) return ERR_INVALID;
   if (!isMultipath(connection)) return ERR_NOT_MULTIPATH;
   const found = subflowOfId(connection, <u32>id);
-  if (found == 0 || !isOpen(changetype<Subflow>(found))) return ERR_NOT_FOUND;
-  pathClosed(connection, changetype<Subflow>(found));
-  resetDue(changetype<Subflow>(found), <u8>reason);
+  if (found == 0) return ERR_NOT_FOUND;
+  const subflow = changetype<Subflow>(found);
+  const open = isOpen(subflow);
+  if (!open && (subflow.closing == 0 || subflow.rstDue != 0)) return ERR_NOT_FOUND;
+  if (open) pathClosed(connection, subflow);
+  // A reason can be told by an RST only.
+  if (reason != RESET_UNSPECIFIED) resetDue(subflow, <u8>reason);
+  else if (open) subflowRetire(connection, subflow, <u8>reason);
+  pathsLeft(connection);
+  pushLater(connection);
   return 0;
 }
 

@@ -53,6 +53,8 @@ export class Connection {
   versions: u8;
   /** 1 when the application chose the local port of the first subflow. */
   portFixed: u8;
+  /** 1 when a subflow began to close: what it holds is to be given to others. */
+  handBack: u8;
 
   subflows: usize;
   subflowCount: u32;

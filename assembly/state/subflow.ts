@@ -337,6 +337,8 @@ export class Subflow {
   bytesRedundant: u64;
   /** 1 when it is not to be opened again, see paths/reopen.ts. */
   noReopen: u8;
+  /** 1 once it is being closed by FIN while its connection goes on: it counts as a subflow no more. */
+  closing: u8;
   /** Attempts on this path that failed since it last carried data; of them refused in a row. */
   tries: u8;
   refusals: u8;

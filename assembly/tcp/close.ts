@@ -24,11 +24,16 @@ import { acknowledgeOutside } from './challenge';
 import { fastOpenSettled } from './fast-open';
 import { flowRemove } from './flows';
 import { ackNow, readyAdd, readyRemove } from './ready';
+import { currentRto } from './rtt';
 import { sentClear } from './sent';
 import { SIGNAL_CLOSED, SIGNAL_TIME_WAIT } from './signals';
 import { timersArm, timersStop } from './timers';
 
 /** Closing a subflow (RFC 9293 section 3.6): FIN both ways, TIME-WAIT, RST, and what is freed at the end. */
+
+/** How long closing a subflow by FIN may take while its connection goes on: so many timeouts, µs at least. */
+const CLOSING_TIMEOUTS: i64 = 4;
+const CLOSING_LEAST: i64 = 1000000;
 
 /** Wants a FIN behind the last assigned byte. */
 export function closeSending(subflow: Subflow): void {
@@ -79,6 +84,12 @@ export function resetDue(subflow: Subflow, reason: u8): void {
   // A link that is down may never take it.
   if (subflow.stateAt != 0) return;
   subflow.stateAt = now() + config(CONFIG_CLOSE_TIMEOUT);
+  timersArm(subflow);
+}
+
+/** A subflow that is being closed alone has a few timeouts for it, so that one lost FIN or two do no harm. */
+export function closingArm(subflow: Subflow): void {
+  subflow.stateAt = now() + max<i64>(currentRto(subflow) * CLOSING_TIMEOUTS, CLOSING_LEAST);
   timersArm(subflow);
 }
 

@@ -2,6 +2,7 @@ import { CONFIG_RETRIES, TCP_SYN_RECEIVED, TCP_SYN_SENT, TCP_TIME_WAIT } from '.
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { ACK_DELAYED, isSynchronized, JOIN_WAIT_ACK, ownerOf, Subflow } from '../state/subflow';
+import { resetDue } from './close';
 import { synExhausted } from './handshake';
 import { detectLoss, retransmissionTimeout } from './loss';
 import { pathMtuTimeout } from './path-mtu';
@@ -33,7 +34,12 @@ export function subflowExpire(subflow: Subflow): u32 {
   if (subflow.probeAt != 0 && subflow.probeAt <= time) signals |= expireProbe(subflow);
   if (subflow.stateAt != 0 && subflow.stateAt <= time) {
     subflow.stateAt = 0;
-    signals |= subflow.state == TCP_TIME_WAIT ? SIGNAL_CLOSED : SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+    if (subflow.closing != 0 && subflow.rstDue == 0 && isSynchronized(subflow) && subflow.state != TCP_TIME_WAIT) {
+      // The exchange of FINs came to nothing.
+      resetDue(subflow, subflow.rstReason);
+    } else {
+      signals |= subflow.state == TCP_TIME_WAIT ? SIGNAL_CLOSED : SIGNAL_CLOSED | SIGNAL_TIMED_OUT;
+    }
   }
   if ((signals & SIGNAL_CLOSED) == 0) timersArm(subflow);
   return signals;

@@ -154,7 +154,7 @@ function nextAction(subflow: Subflow): i32 {
       allowed = sendable(subflow);
       if (allowed > 0) return subflow.thirdAckDue != 0 && keysFirst(subflow) ? OUT_ACK : OUT_DATA;
     } else if (subflow.finWanted != 0 && subflow.finSent == 0 && subflow.sndNxt == subflow.seqEnd) {
-      if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) return OUT_FIN;
+      if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) return signalsFirst(subflow) ? OUT_ACK : OUT_FIN;
     }
   }
   if (state != TCP_TIME_WAIT) {
@@ -166,6 +166,11 @@ function nextAction(subflow: Subflow): i32 {
 /** True when the third ACK has to leave before data: in version 0 no data can carry its keys (RFC 6824 section 3.1). */
 function keysFirst(subflow: Subflow): bool {
   return ownerOf(subflow).version == MPTCP_V0 && subflow.ackDue == ACK_NOW;
+}
+
+/** True when an address signal has to leave before the FIN: a peer whose subflow is closed may not look for it. */
+function signalsFirst(subflow: Subflow): bool {
+  return subflow.closing != 0 && subflow.ackDue >= ACK_NOW && ownerOf(subflow).signals != 0;
 }
 
 /** The tail loss probe that is due (RFC 8985 section 7.3). What it was to carry may be gone meanwhile. */
@@ -333,6 +338,8 @@ function sendFin(subflow: Subflow, connection: Connection | null, descriptor: us
   emitBare(subflow, connection, descriptor, subflow.sndNxt, TCP_FLAG_ACK | TCP_FLAG_FIN, false, true);
   subflow.sndNxt++;
   subflow.seqEnd = subflow.sndNxt;
+  // A probe for it counts from now on, not from the last data.
+  subflow.lastDataAt = now();
   finTransmitted(subflow);
   rtoStart(subflow);
   return true;

@@ -50,18 +50,27 @@ export function ackDelayed(subflow: Subflow): void {
   readyAdd(subflow);
 }
 
-/** An address signal goes out on the first subflow that works and may; without one that works it waits for the next. */
+/**
+ * An address signal goes out on the first subflow that works and may, else on one that is being closed; without any it
+ * waits for the next.
+ */
 export function signalSoon(connection: Connection): void {
   let first: usize = 0;
+  let closing: usize = 0;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const subflow = changetype<Subflow>(at);
-    if (!canCarryData(subflow) || subflow.backoff != 0) continue;
+    if (subflow.backoff != 0) continue;
+    if (!canCarryData(subflow)) {
+      if (closing == 0 && subflow.closing != 0 && subflow.rstDue == 0) closing = at;
+      continue;
+    }
     if (maySignal(subflow)) {
       ackSignal(subflow);
       return;
     }
     if (first == 0) first = at;
   }
+  if (first == 0) first = closing;
   if (first != 0) ackSignal(changetype<Subflow>(first));
 }
 

@@ -115,7 +115,10 @@ export abstract class PathSocket extends Duplex {
     return id;
   }
 
-  /** Closes a subflow with a reason for the peer; others carry on, and no manager opens it again (v0: MPTCP_CLOSE_SUB_ID). */
+  /**
+   * Closes a subflow by FIN, or with a reason for the peer by RST; others carry on, and no manager opens it again. It is
+   * among the subflows until `subflowClosed` (v0: MPTCP_CLOSE_SUB_ID).
+   */
   closeSubflow(id: number, reason: ResetReason = 'unspecified'): void {
     const code = RESET_REASONS.indexOf(reason);
     if (code < 0) {

@@ -118,7 +118,7 @@ describe.each(VARIANTS)('announcing addresses (%s)', (variant) => {
     }
   });
 
-  it('withdraws it with REMOVE_ADDR and resets its subflows (RFC 8684 section 3.4.2)', () => {
+  it('withdraws it with REMOVE_ADDR and closes its subflows by FIN (RFC 8684 section 3.4.2)', () => {
     const script = open();
     const { peer, handle } = mptcpPassive(script);
     script.endpoint(SIGNALLED, ENDPOINT_SIGNAL, 5);
@@ -127,7 +127,10 @@ describe.each(VARIANTS)('announcing addresses (%s)', (variant) => {
     expect(script.x.mptcp_endpoint_remove(5)).toBe(0);
     const options = optionsTo(script, peer);
     expect(options).toContainEqual({ removeAddr: [5] });
-    second.expect('RA', { mptcp: [{ reset: 3 }] });
+    second.expect('FA', { seq: 1, ack: 1 });
+    expect(script.info(handle).extraSubflows).toBe(0);
+    second.send('FA', { seq: 1, ack: 2 });
+    second.expect('A', { seq: 2, ack: 2 });
     expect(script.info(handle).subflows).toBe(1);
   });
 
@@ -242,8 +245,10 @@ describe.each(VARIANTS)('addresses of the peer (%s)', (variant) => {
     const { peer, handle } = mptcpPassive(script);
     const second = joinPassive(peer, { id: 4 });
     peer.send('A', { seq: 1, ack: 1, mptcp: [{ removeAddr: [4] }] });
-    second.expect('RA', { mptcp: [{ reset: 3 }] });
-    expect(script.events()).toEqual(['addressRemoved 4', 'subflowClosed']);
+    second.expect('FA', { seq: 1, ack: 1 });
+    expect(script.events()).toEqual(['addressRemoved 4']);
+    second.send('FA', { seq: 1, ack: 2 });
+    expect(script.events()).toEqual(['subflowClosed']);
     expect(script.info(handle).subflows).toBe(1);
     expect(script.counter('MPTcpExtRmAddr')).toBe(1);
   });

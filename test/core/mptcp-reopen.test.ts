@@ -172,7 +172,10 @@ describe.each(VARIANTS)('a subflow that failed (%s)', (variant) => {
       const { peer, handle, second } = joined(script);
       if (end === 'endpoint') expect(script.x.mptcp_endpoint_remove(9)).toBe(0);
       else if (end === 'withdrawn') peer.send('A', { seq: 1, ack: 1, mptcp: [{ removeAddr: [0] }] });
-      else {
+      script.skip();
+      if (end !== 'fin') {
+        for (const each of end === 'withdrawn' ? [peer, second] : [second]) each.send('FA', { seq: 1, ack: 2 });
+      } else {
         second.send('FA', { seq: 1, ack: 1 });
         script.advance(100_000);
         second.send('A', { seq: 2, ack: 2 });

@@ -74,10 +74,21 @@ describe('paths of a socket', () => {
       });
       expect(server.counters().MPTcpExtMPJoinPortSynRx).toBe(1);
       const removed = once(socket, 'addressRemoved');
+      const closed = [once(socket, 'subflowClosed'), once(peer, 'subflowClosed')];
       peer.withdrawAddress(address);
       expect(await removed).toEqual([address]);
-      await network.sleep(seconds(0.1));
-      expect(socket.subflowIds()).toEqual([1, 2]);
+      // By FIN, which both ends know.
+      for (const each of closed) expect((await each).slice(0, 2)).toEqual([3, undefined]);
+      expect([socket.subflowIds(), peer.subflowIds()]).toEqual([
+        [1, 2],
+        [1, 2],
+      ]);
+      const again = socket.openSubflow({ local: SECOND_PATH });
+      await once(socket, 'subflow');
+      const left = [once(socket, 'subflowClosed'), once(peer, 'subflowClosed')];
+      socket.closeSubflow(again);
+      expect(socket.info()).toMatchObject({ mptcpi_subflows: 1 });
+      for (const each of left) expect((await each).slice(0, 2)).toEqual([4, undefined]);
 
       const gone = once(peer, 'subflowClosed');
       socket.closeSubflow(1, 'performance');
