@@ -19,6 +19,7 @@ import { writeGenerated } from '../assembly/abi/generate.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const SELF = 'host/build.mjs';
+const INLINE = 'host/inline.mjs';
 const TESTING = 'assembly/testing';
 const VARIANTS = [
   { target: 'release', suffix: '' },
@@ -34,7 +35,7 @@ const PARTS = {
     if (!existsSync(join(ROOT, entry))) {
       throw new BuildError(`${entry} is missing: it is the entry of the module and must export every call of the ABI`);
     }
-    const inputs = ['assembly', 'asconfig.json', SELF];
+    const inputs = ['assembly', 'asconfig.json', SELF, INLINE];
     return VARIANTS.map(({ target, suffix }) => wasm(entry, `build/mptcp${suffix}.wasm`, target, inputs, [TESTING]));
   },
   testing: () =>
@@ -44,6 +45,7 @@ const PARTS = {
           'assembly',
           'asconfig.json',
           SELF,
+          INLINE,
         ]),
       ),
     ),
@@ -51,7 +53,7 @@ const PARTS = {
   programs: () => [tsc('tsconfig.programs.json', ['host', 'test/lab', 'bench', 'tsconfig.json'], 'build/bench')],
 };
 
-/** One run of the AssemblyScript compiler, written elsewhere and then renamed: readers never see half a module. */
+/** One run of the AssemblyScript compiler and of what inlines further, written elsewhere and then renamed: readers never see half a module. */
 function wasm(entry, output, target, inputs, except = []) {
   return {
     title: `${entry} → ${output}`,
@@ -63,6 +65,7 @@ function wasm(entry, output, target, inputs, except = []) {
       const asc = join(fileURLToPath(import.meta.resolve('assemblyscript/asc')), '../../bin/asc.js');
       try {
         await run(asc, [entry, '--config', 'asconfig.json', '--target', target, '--outFile', fresh]);
+        await run(join(ROOT, INLINE), target === 'release' ? ['--simd', fresh] : [fresh]);
         renameSync(join(ROOT, fresh), join(ROOT, output));
       } finally {
         rmSync(join(ROOT, fresh), { force: true });
