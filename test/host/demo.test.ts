@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type DemoResult, PATHS, type Progress, runDemo } from '../../host/cli/demo-download.js';
 import { DemoView, introduction, summary } from '../../host/cli/demo-view.js';
 import { PcapngWriter } from '../../host/link/pcapng.js';
+import { tsharkObjections, withoutTshark } from '../tshark.js';
 
 interface Run {
   readonly result: DemoResult;
@@ -48,6 +52,23 @@ describe('the demo', () => {
     expect(progress.length).toBeGreaterThan(20);
     expect(progress.at(-1)?.received).toBe(size);
     expect(progress.some(({ paths }) => paths[0]?.cut === true && paths[0].rate === 0)).toBe(true);
+  });
+});
+
+describe('the capture of the demo', () => {
+  it.skipIf(withoutTshark)('is read by tshark without an objection (needs tshark)', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'demo-'));
+    try {
+      const path = join(folder, 'demo.pcapng');
+      const capture = new PcapngWriter(path);
+      const options = { seed: 4, size: 16 * 1024 * 1024, realtime: false, capture };
+      const result = await runDemo(options, { progress: () => undefined, happened: () => undefined });
+      capture.close();
+      expect(result.ok).toBe(true);
+      expect(await tsharkObjections(path)).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -26,6 +26,8 @@ export interface PairOptions {
   /** Where what the client sees is written down. */
   readonly capture?: PcapngWriter;
   readonly ipv6?: boolean;
+  /** Second part of all addresses, 0 unless said otherwise: tells pairs apart that share a capture. */
+  readonly site?: number;
   /** False for the build of the core without SIMD. */
   readonly simd?: boolean;
 }
@@ -38,14 +40,19 @@ export interface Pair {
   readonly wires: readonly Wire[];
 }
 
+/** The address of a host of a pair, 1 the server and 2 the client, on a path. */
+export function addressIn({ site = 0, ipv6 = false }: PairOptions, path: number, host: number): string {
+  if (!ipv6) return `10.${site}.${path}.${host}`;
+  return site === 0 ? `fd00:${path}::${host}` : `fd00:${path}:${site}::${host}`;
+}
+
 export function makePair(options: PairOptions = {}): Pair {
   const network = new Network({ seed: options.seed ?? 1 });
   const { memory = MEMORY, simd } = options;
   const client = network.host('client', { memory, simd, config: { ...options.config, ...options.clientConfig } });
   const server = network.host('server', { memory, simd, config: { ...options.config, ...options.serverConfig } });
   const wires: Wire[] = [];
-  const address = (path: number, host: number): string =>
-    options.ipv6 === true ? `fd00:${path}::${host}` : `10.0.${path}.${host}`;
+  const address = (path: number, host: number): string => addressIn(options, path, host);
   for (let path = 1; path <= (options.paths ?? 1); path++) {
     const bits = options.ipv6 === true ? 64 : 24;
     const wire = network.wire({

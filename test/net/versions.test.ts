@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +10,7 @@ import { Stack } from '../../host/net/stack.js';
 import { milliseconds, seconds } from '../../host/sim/network.js';
 import { Random } from '../../host/sim/random.js';
 import type { WireCharacteristics } from '../../host/sim/wire.js';
+import { tsharkObjections, tsharkRead, withoutTshark } from '../tshark.js';
 import { badWire, expectReleased, listen, makePair, type Pair, payload, readAll, SERVER, withPair } from './pair.js';
 
 const SETS: readonly (readonly MptcpVersion[])[] = [[0], [1], [0, 1]];
@@ -204,22 +204,8 @@ describe('pairs of stacks with version 0 under loss, reordering and duplication'
   }
 });
 
-/** What tshark can find wrong with Multipath TCP; without data it misses mappings in acknowledgments of any stack. */
-const EXPERTS = [
-  'mptcp.connection.echoed_key_mismatch',
-  'mptcp.connection.missing_algorithm',
-  'mptcp.connection.unsupported_algorithm',
-  'mptcp.dss.infinite_mapping',
-  'mptcp.dss.missing_mapping && tcp.len > 0',
-  'tcp.option.len.invalid',
-  'tcp.checksum.status == "Bad"',
-  'ip.checksum.status == "Bad"',
-  '_ws.malformed',
-];
-const tshark = spawnSync('tshark', ['--version']).status === 0;
-
 describe('a capture of version 0', () => {
-  it.skipIf(!tshark).each([
+  it.skipIf(withoutTshark).each([
     ['IPv4', false, false],
     ['IPv6, with checksums', true, true],
   ])('over %s is read by tshark without a complaint (needs tshark)', { timeout: 60_000 }, async (_, ipv6, checksum) => {
@@ -236,29 +222,17 @@ describe('a capture of version 0', () => {
       writer.close();
       expect(info).toMatchObject({ version: 0, multipath: true });
       expect(info?.subflowsTotal).toBeGreaterThan(1);
-      const preferences = ['mptcp.analyze_mappings:TRUE', 'tcp.check_checksum:TRUE', 'ip.check_checksum:TRUE'];
-      const run = (filter: string, ...fields: string[]): string[][] => {
-        const options = ['--disable-protocol', 'http', ...preferences.flatMap((preference) => ['-o', preference])];
-        const shown = ['-T', 'fields', ...fields.flatMap((field) => ['-e', field])];
-        const { stdout, stderr, status } = spawnSync('tshark', ['-r', path, '-Y', filter, ...options, ...shown]);
-        expect([status, stderr.toString().replace(/^Running as user.*\n/, '')]).toEqual([0, '']);
-        const rows = stdout
-          .toString()
-          .split('\n')
-          .filter((row) => row !== '');
-        return rows.map((row) => row.split('\t'));
-      };
-      const any = EXPERTS.map((expert) => `(${expert})`).join(' || ');
-      expect(run(any, 'frame.number', '_ws.expert.message')).toEqual([]);
-      const column = (filter: string, field: string): Set<string> =>
-        new Set(run(filter, field).flatMap(([cell]) => (cell ?? '').split(',')));
-      expect([...column('tcp.options.mptcp.subtype == 0', 'tcp.options.mptcp.version')]).toEqual(['0']);
-      const subtypes = column('tcp.options.mptcp.subtype', 'tcp.options.mptcp.subtype');
+      expect(await tsharkObjections(path)).toEqual([]);
+      const column = async (filter: string, field: string): Promise<Set<string>> =>
+        new Set((await tsharkRead(path, filter, [field])).flatMap((cell) => cell.split(',')));
+      expect([...(await column('tcp.options.mptcp.subtype == 0', 'tcp.options.mptcp.version'))]).toEqual(['0']);
+      const subtypes = await column('tcp.options.mptcp.subtype', 'tcp.options.mptcp.subtype');
       for (const subtype of ['0', '1', '2', '3']) expect(subtypes).toContain(subtype);
-      expect([...column('tcp.options.mptcp.subtype == 3', 'tcp.options.mptcp.ipver')]).toEqual([ipv6 ? '6' : '4']);
+      const families = await column('tcp.options.mptcp.subtype == 3', 'tcp.options.mptcp.ipver');
+      expect([...families]).toEqual([ipv6 ? '6' : '4']);
       // By the tokens that tshark makes of the keys itself, all subflows are of one connection.
-      expect([...column('tcp.options.mptcp.subtype', 'mptcp.stream')]).toEqual(['0']);
-      expect(column('tcp.options.mptcp.subtype', 'tcp.stream').size).toBeGreaterThan(1);
+      expect([...(await column('tcp.options.mptcp.subtype', 'mptcp.stream'))]).toEqual(['0']);
+      expect((await column('tcp.options.mptcp.subtype', 'tcp.stream')).size).toBeGreaterThan(1);
     } finally {
       rmSync(folder, { recursive: true });
     }
