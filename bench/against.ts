@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { BenchUsageError } from './arguments.js';
 import { ROOT } from './peers/programs.js';
 import { type JsonFigure, type Measurement, measurement } from './record.js';
+import { isTogether, measureTogether } from './together.js';
 
 const run = promisify(execFile);
 
@@ -13,7 +14,8 @@ const run = promisify(execFile);
 type Figures = Readonly<Record<string, JsonFigure>>;
 
 /**
- * Builds the commit `ref` in a worktree of its own and measures it and this tree alternately, each by its own bench.
+ * Builds the commit `ref` in a worktree of its own and measures it and this tree alternately: what needs nothing but
+ * the module in one process, the rest each by its own bench.
  * Returns a measurement for every case both have: ours is this tree, the peer is `ref`.
  * @throws BenchUsageError for a commit that is not there or has no bench of the wanted cases.
  */
@@ -31,15 +33,19 @@ export async function measureAgainst(
     const known = await listCases(worktree.path);
     const wanted = [...cases].filter((name) => known.has(name));
     if (wanted.length === 0) throw new BenchUsageError(`--against ${ref}: that commit measures none of these cases`);
+    const together = wanted.filter(isTogether);
+    const measured = await measureTogether(ref, worktree.path, together, rounds, say);
+    const apart = wanted.filter((name) => !isTogether(name));
+    if (apart.length === 0) return measured;
     const ours: Figures[] = [];
     const theirs: Figures[] = [];
     for (let round = 1; round <= rounds; round++) {
       say(`round ${round} of ${rounds}: ${ref}`);
-      theirs.push(await figures(worktree.path, wanted));
+      theirs.push(await figures(worktree.path, apart));
       say(`round ${round} of ${rounds}: this tree`);
-      ours.push(await figures(ROOT, wanted));
+      ours.push(await figures(ROOT, apart));
     }
-    return wanted.flatMap((name) => compared(name, ref, ours, theirs));
+    return [...measured, ...apart.flatMap((name) => compared(name, ref, ours, theirs))];
   } finally {
     worktree.remove();
   }

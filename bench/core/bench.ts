@@ -3,7 +3,7 @@ import { microModule } from '../micro/module.js';
 import { buildSmoltcp, type NativePeer, runPeer } from '../peers/programs.js';
 import { type Bench, type Context, measurement, significant } from '../record.js';
 import { median } from '../statistics.js';
-import { Joined, type Transfer } from './joined.js';
+import { Joined, type JoinedOptions, type Transfer } from './joined.js';
 
 interface Shape {
   readonly name: string;
@@ -61,11 +61,24 @@ export const core: Bench = {
   },
 };
 
+/** The two stacks of a case. @throws Error for a name that is none. */
+export function coreOptions(name: string): Omit<JoinedOptions, 'module'> {
+  const shape = SHAPES.find((each) => each.name === name);
+  if (shape === undefined) throw new Error(`${name} is no case of the core bench`);
+  const { multipath, paths, segment, checksum } = shape;
+  return { multipath, paths, mtu: segment + HEADERS, checksum, window: windowFor(shape) };
+}
+
+/** What a transfer reached, Gbit/s. */
+export function coreRate({ bytes, seconds }: Transfer): number {
+  return gigabits(bytes, seconds);
+}
+
 async function measure(shape: Shape, smoltcp: NativePeer, context: Context): Promise<void> {
-  const { name, multipath, paths, segment, checksum } = shape;
-  const mtu = segment + HEADERS;
-  const window = windowFor(shape);
-  const joined = new Joined({ module: loadModule(), multipath, paths, mtu, checksum, window });
+  const { name, segment } = shape;
+  const options = coreOptions(name);
+  const { paths, mtu, checksum, window } = options;
+  const joined = new Joined({ module: loadModule(), ...options });
   joined.transfer(WARM_MS / 4);
   joined.verifying = false;
   joined.transfer(WARM_MS);
@@ -88,7 +101,7 @@ async function measure(shape: Shape, smoltcp: NativePeer, context: Context): Pro
       `${name}: a subflow carried ${significant(least * 100)} % only; the figure would not be one of ${paths}`,
     );
   }
-  const rates = ours.map(({ bytes, seconds }) => gigabits(bytes, seconds));
+  const rates = ours.map(coreRate);
   context.report(
     measurement({
       name,
