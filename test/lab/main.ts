@@ -20,7 +20,7 @@ import { obstacles } from './requirements.js';
 import { Checks, type Choice, type Figures, type Scenario } from './scenario.js';
 import { checksum, ipv6, serveCurl, synCookies, uploadCurl } from './serve-scenarios.js';
 import { simultFlows } from './simult-flows.js';
-import { tcpBlackout, tcpCubic, tcpFairness, tcpReno } from './tcp-scenarios.js';
+import { tcpBlackout, tcpCubic, tcpFairness, tcpReno, tcpReorder } from './tcp-scenarios.js';
 
 const SCENARIOS: readonly Scenario[] = [
   serveCurl,
@@ -53,6 +53,7 @@ const SCENARIOS: readonly Scenario[] = [
   tcpReno,
   tcpCubic,
   tcpBlackout,
+  tcpReorder,
   tcpFairness,
 ];
 

@@ -76,6 +76,31 @@ describe('a path of the relay', () => {
     expect(pattern(2, 0)).not.toEqual(first);
   });
 
+  it('lets later packets overtake those it holds back, and holds the same ones for the same seed', () => {
+    const order = (seed: number): number[] => {
+      const path = new RelayPath({ ...SHAPE, queue: 1e6, reorder: { chance: 0.3, hold: 2.5 }, seed });
+      for (let number = 0; number < 50; number++) path.take('right', packet(1500, number), 0);
+      const { numbers } = arrived(path, 1e9);
+      expect([...numbers].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, number) => number));
+      expect(path.statistics.held).toBeGreaterThan(5);
+      // A millisecond each: whoever is held back for 2.5 ms is overtaken by two.
+      for (const [place, number] of numbers.entries()) expect(Math.abs(place - number)).toBeLessThanOrEqual(3);
+      return numbers;
+    };
+    const first = order(1);
+    expect(first).not.toEqual([...first].sort((a, b) => a - b));
+    expect(order(1)).toEqual(first);
+    expect(order(2)).not.toEqual(first);
+    const path = new RelayPath({ ...SHAPE, reorder: { chance: 1, hold: 5 } });
+    path.take('right', packet(1500, 1), 0);
+    // An acknowledgment is not held back.
+    path.take('right', packet(40, 2), 0);
+    const ack = ONE + (40 / 1500) * ONE + DELAY;
+    expect(arrived(path, ack).numbers).toEqual([2]);
+    expect(arrived(path, ack).next).toBe(ONE + DELAY + 5000);
+    expect(arrived(path, ONE + DELAY + 5000).numbers).toEqual([1]);
+  });
+
   it('loses everything while it is cut, what is under way too', () => {
     const path = new RelayPath(SHAPE);
     path.take('right', packet(1500, 1), 0);

@@ -13,7 +13,17 @@ export interface PathShape {
   readonly queue: number;
   /** Probability that a segment with data is lost. Paths of equal seed lose those of equal number. */
   readonly loss: number;
+  /** Segments with data that are held back at the end of the path, so that later ones overtake them; none without it. */
+  readonly reorder?: Reordering;
   readonly seed: number;
+}
+
+/** How a path changes the order of segments. */
+export interface Reordering {
+  /** Probability that a segment is held back. */
+  readonly chance: number;
+  /** For how long, ms. */
+  readonly hold: number;
 }
 
 /** What a path does: it works, loses everything without a word, or answers everything with a reset. */
@@ -24,6 +34,8 @@ export interface PathStatistics {
   readonly forwarded: number;
   readonly lost: number;
   readonly droppedByQueue: number;
+  /** Held back to be overtaken. */
+  readonly held: number;
   readonly cut: number;
   /** The longest that a packet was delivered after its time, µs: what the relay adds of its own. */
   readonly latest: number;
@@ -31,6 +43,8 @@ export interface PathStatistics {
 
 interface Packet {
   readonly bytes: Uint8Array;
+  /** For how long it is held back when it has arrived, µs. */
+  readonly hold: number;
   /** When the last bit has left the queue, and when it arrives, µs. */
   readonly leaves: number;
   readonly arrives: number;
@@ -44,12 +58,14 @@ export class RelayPath {
   mode: PathMode = 'open';
   readonly #shape: PathShape;
   readonly #random: Random;
+  readonly #orderRandom: Random;
   readonly #lines: Readonly<Record<Way, Line>>;
-  readonly #statistics = { forwarded: 0, lost: 0, droppedByQueue: 0, cut: 0, latest: 0 };
+  readonly #statistics = { forwarded: 0, lost: 0, droppedByQueue: 0, held: 0, cut: 0, latest: 0 };
 
   constructor(shape: PathShape) {
     this.#shape = shape;
     this.#random = new Random(shape.seed, 'relay');
+    this.#orderRandom = new Random(shape.seed, 'relay-order');
     const line = (): Line => new Line(shape.rate / 8, (shape.rtt / 2) * 1000, shape.queue);
     this.#lines = { right: line(), left: line() };
   }
@@ -66,7 +82,15 @@ export class RelayPath {
   take(way: Way, bytes: Uint8Array, now: number): void {
     if (this.mode !== 'open') this.#statistics.cut++;
     else if (tcpPayload(bytes) > 0 && this.#random.chance(this.#shape.loss)) this.#statistics.lost++;
-    else if (!this.#lines[way].take(bytes, now)) this.#statistics.droppedByQueue++;
+    else if (!this.#lines[way].take(bytes, now, this.#hold(bytes))) this.#statistics.droppedByQueue++;
+  }
+
+  /** For how long a packet will be held back, µs. */
+  #hold(bytes: Uint8Array): number {
+    const { reorder } = this.#shape;
+    if (reorder === undefined || tcpPayload(bytes) === 0 || !this.#orderRandom.chance(reorder.chance)) return 0;
+    this.#statistics.held++;
+    return reorder.hold * 1000;
   }
 
   /** Delivers what has arrived at the end of a way by `now`; returns when the next packet will, Infinity for none. */
@@ -76,7 +100,7 @@ export class RelayPath {
       const packet = line.first();
       if (packet === undefined) return Number.POSITIVE_INFINITY;
       if (packet.arrives > now) return packet.arrives;
-      line.shift();
+      line.shift(packet);
       if (this.mode !== 'open') {
         this.#statistics.cut++;
         continue;
@@ -88,7 +112,7 @@ export class RelayPath {
   }
 }
 
-/** One direction: packets arrive in the order they came. */
+/** One direction: packets arrive in the order they came, but for those that are held back, which follow later. */
 class Line {
   #packets: Packet[] = [];
   #first = 0;
@@ -96,6 +120,8 @@ class Line {
   #waiting = 0;
   #waitingBytes = 0;
   #freeAt = 0;
+  /** Held back, in the order of their new times. */
+  readonly #held: Packet[] = [];
 
   constructor(
     /** Bytes in a µs. */
@@ -105,23 +131,37 @@ class Line {
     private readonly queue: number,
   ) {}
 
-  take(bytes: Uint8Array, now: number): boolean {
+  take(bytes: Uint8Array, now: number, hold: number): boolean {
     for (let next = this.#packets[this.#waiting]; next !== undefined && next.leaves <= now; ) {
       this.#waitingBytes -= next.bytes.length;
       next = this.#packets[++this.#waiting];
     }
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes.length > this.queue) return false;
     this.#freeAt = Math.max(this.#freeAt, now) + bytes.length / this.rate;
-    this.#packets.push({ bytes: bytes.slice(), leaves: this.#freeAt, arrives: this.#freeAt + this.delay });
+    this.#packets.push({ bytes: bytes.slice(), hold, leaves: this.#freeAt, arrives: this.#freeAt + this.delay });
     this.#waitingBytes += bytes.length;
     return true;
   }
 
+  /** The packet that is the next to come out. */
   first(): Packet | undefined {
-    return this.#packets[this.#first];
+    for (;;) {
+      const packet = this.#packets[this.#first];
+      const [held] = this.#held;
+      if (packet === undefined || (held !== undefined && held.arrives <= packet.arrives)) return held ?? packet;
+      if (packet.hold === 0) return packet;
+      this.#advance();
+      this.#held.push({ ...packet, hold: 0, arrives: packet.arrives + packet.hold });
+    }
   }
 
-  shift(): void {
+  /** Takes what first() returned away. */
+  shift(packet: Packet): void {
+    if (packet === this.#held[0]) this.#held.shift();
+    else this.#advance();
+  }
+
+  #advance(): void {
     const packet = this.#packets[this.#first++];
     // It arrived, so it has left the queue, though nobody came since to notice.
     if (packet !== undefined && this.#waiting < this.#first) {

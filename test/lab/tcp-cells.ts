@@ -2,11 +2,15 @@ import type { CongestionName } from '../../host/abi.js';
 import type { FlowPlan, Pairing } from './bottleneck-bed.js';
 import type { PathShape } from './relay-path.js';
 
-/** Rate in Mbit/s, round-trip time in ms and loss in percent, measured with several seeds where there is loss. */
+/**
+ * Rate in Mbit/s, round-trip time in ms, loss and segments overtaken in percent, measured with several seeds where there
+ * is chance.
+ */
 export interface Cell {
   readonly rate: number;
   readonly rtt: number;
   readonly loss: number;
+  readonly reorder?: number;
   readonly seeds: number;
 }
 
@@ -32,8 +36,17 @@ export const SAMPLE: readonly Cell[] = [
   { rate: 10, rtt: 100, loss: 0.1, seeds: 4 },
 ];
 
-export function cellName(controller: CongestionName, { rate, rtt, loss }: Cell): string {
-  return `tcp/${controller}-${rate}mbit-${rtt}ms-loss${loss}`;
+/** Segments that are overtaken and none lost: a kernel holds its rate there, by RACK (RFC 8985). */
+export const REORDERED: readonly Cell[] = [
+  { rate: 20, rtt: 20, loss: 0, reorder: 1, seeds: 1 },
+  { rate: 20, rtt: 20, loss: 0, reorder: 10, seeds: 1 },
+];
+/** For how long a segment is held back, as a part of the round-trip time. */
+const HOLD = 0.2;
+
+export function cellName(controller: CongestionName, { rate, rtt, loss, reorder }: Cell): string {
+  const order = reorder === undefined ? '' : `-reorder${reorder}`;
+  return `tcp/${controller}-${rate}mbit-${rtt}ms-loss${loss}${order}`;
 }
 
 /** A queue of one product of rate and round-trip time, but of 20 packets at least: a burst of ten is not yet a queue. */
@@ -65,9 +78,12 @@ export function batches(controller: CongestionName, cells: readonly Cell[]): Bat
       }
       batch.load += load;
       for (const pairing of PAIRINGS) {
-        const { rate, rtt, loss } = cell;
+        const { rate, rtt, loss, reorder } = cell;
+        const shape: PathShape = { rate, rtt, queue: queueBytes(rate, rtt), loss: loss / 100, seed };
         batch.flows.push({ pairing, controller, path: batch.paths.length });
-        batch.paths.push({ rate, rtt, queue: queueBytes(rate, rtt), loss: loss / 100, seed });
+        batch.paths.push(
+          reorder === undefined ? shape : { ...shape, reorder: { chance: reorder / 100, hold: rtt * HOLD } },
+        );
         batch.cells.push(cell);
       }
     }

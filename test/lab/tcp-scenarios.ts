@@ -2,8 +2,8 @@ import { jainIndex } from '../../bench/statistics.js';
 import type { CongestionName } from '../../host/abi.js';
 import { type FlowPlan, type Pairing, type RunPlan, type RunResult, runFlows } from './bottleneck-bed.js';
 import type { PathShape } from './relay-path.js';
-import type { Figures, Scenario } from './scenario.js';
-import { batches, type Cell, cellName, GRID, PAIRINGS, queueBytes, SAMPLE } from './tcp-cells.js';
+import type { Checks, Figures, Scenario } from './scenario.js';
+import { batches, type Cell, cellName, GRID, PAIRINGS, queueBytes, REORDERED, SAMPLE } from './tcp-cells.js';
 
 /** How long the flows of a cell send, s. */
 const SECONDS = 15;
@@ -55,40 +55,55 @@ interface CellFigure {
   readonly [detail: string]: unknown;
 }
 
-export const tcpReno = goodputScenario('reno');
-export const tcpCubic = goodputScenario('cubic');
+export const tcpReno = lossScenario('reno');
+export const tcpCubic = lossScenario('cubic');
 
-function goodputScenario(controller: CongestionName): Scenario {
+function lossScenario(controller: CongestionName): Scenario {
   return {
     name: `tcp-${controller}`,
     description: `plain TCP with ${controller} through a relay with rate, delay and loss: ours has ${ENOUGH} of the kernel's goodput in each direction, in the sample ${ENOUGH_OF_SAMPLE}`,
     deadline: FULL_DEADLINE,
-    async run(checks, full) {
-      const start = performance.now();
-      const rates = new Map<Cell, Record<Pairing, number[]>>();
-      let late = 0;
-      for (const batch of batches(controller, full ? GRID : SAMPLE)) {
-        const result = await runQuietly({ ...batch, seconds: SECONDS });
-        late = Math.max(late, latest(result));
-        for (const [index, { flow, received }] of result.flows.entries()) {
-          const cell = batch.cells[index] as Cell;
-          const known = rates.get(cell) ?? { weSend: [], weReceive: [], kernel: [] };
-          known[flow.pairing].push(received.rate(0, SECONDS));
-          rates.set(cell, known);
-        }
-      }
-      const cells: Record<string, CellFigure> = {};
-      for (const [cell, each] of rates) {
-        const name = cellName(controller, cell);
-        const figure = goodputFigure(each);
-        cells[name] = figure;
-        const enough = figure.ratio >= (full ? ENOUGH : ENOUGH_OF_SAMPLE);
-        checks.that(enough, `${name}: ${figure.value} Mbit/s are ${figure.ratio} of the kernel's`);
-      }
-      const most = Math.max(...Object.values(cells).map(({ value }) => value));
-      return { ...figuresOf(start, most), relayLateMs: rounded(late), cells };
-    },
+    run: (checks, full) => measureGoodput(checks, [controller], full ? GRID : SAMPLE, full ? ENOUGH : ENOUGH_OF_SAMPLE),
   };
+}
+
+export const tcpReorder: Scenario = {
+  name: 'tcp-reorder',
+  description: `plain TCP through a relay that lets segments overtake others: ours has ${ENOUGH} of the kernel's goodput in each direction, without --full ${ENOUGH_OF_SAMPLE}`,
+  deadline: FULL_DEADLINE,
+  run: (checks, full) => measureGoodput(checks, CONTROLLERS, REORDERED, full ? ENOUGH : ENOUGH_OF_SAMPLE),
+};
+
+async function measureGoodput(
+  checks: Checks,
+  controllers: readonly CongestionName[],
+  wanted: readonly Cell[],
+  enough: number,
+): Promise<Figures> {
+  const start = performance.now();
+  const cells: Record<string, CellFigure> = {};
+  let late = 0;
+  for (const controller of controllers) {
+    const rates = new Map<Cell, Record<Pairing, number[]>>();
+    for (const batch of batches(controller, wanted)) {
+      const result = await runQuietly({ ...batch, seconds: SECONDS });
+      late = Math.max(late, latest(result));
+      for (const [index, { flow, received }] of result.flows.entries()) {
+        const cell = batch.cells[index] as Cell;
+        const known = rates.get(cell) ?? { weSend: [], weReceive: [], kernel: [] };
+        known[flow.pairing].push(received.rate(0, SECONDS));
+        rates.set(cell, known);
+      }
+    }
+    for (const [cell, each] of rates) {
+      const name = cellName(controller, cell);
+      const figure = goodputFigure(each);
+      cells[name] = figure;
+      checks.that(figure.ratio >= enough, `${name}: ${figure.value} Mbit/s are ${figure.ratio} of the kernel's`);
+    }
+  }
+  const most = Math.max(...Object.values(cells).map(({ value }) => value));
+  return { ...figuresOf(start, most), relayLateMs: rounded(late), cells };
 }
 
 /** The smaller of our two goodputs beside the kernel's, the seeds of a cell together. */
