@@ -6,6 +6,7 @@ import type { ConnectionView, ListenerView, Page, TimeWaitView } from '../contro
 import { UsageError } from './arguments.js';
 import type { Command } from './command.js';
 import { printJson, REACH_OPTIONS, withHost } from './reach.js';
+import { type EndFilter, parseFilter } from './ss-filter.js';
 import { type SocketEnd, type SocketRow, socketRows } from './ss-rows.js';
 
 const FLAGS = {
@@ -28,7 +29,7 @@ type Shown = { readonly [Name in keyof typeof FLAGS]: boolean };
 export const ss: Command = {
   name: 'ss',
   summary: 'listeners, connections and subflows of a running host, as "ss"',
-  usage: `mptcp ss [ OPTIONS ] [ state STATE ]
+  usage: `mptcp ss [ OPTIONS ] [ { state | exclude } STATE ]... [ FILTER ]
 
 The sockets of a running host: each subflow is a TCP socket, each connection of Multipath TCP a socket beside them.
 
@@ -48,7 +49,10 @@ The sockets of a running host: each subflow is a TCP socket, each connection of 
   --control PATH     control socket of the host; may be left out while one host runs
 
 STATE := { all | connected | synchronized | bucket | big | established | syn-sent | syn-recv | fin-wait-{1,2} |
-           time-wait | closed | close-wait | last-ack | listening | closing }`,
+           time-wait | closed | close-wait | last-ack | listening | closing }
+FILTER := CONDITION | not FILTER | FILTER [ and ] FILTER | FILTER or FILTER | ( FILTER )
+CONDITION := { src | dst } [ = | != ] ADDRESS[/LENGTH][:PORT] | { sport | dport } [ = | != | < | > | <= | >= ] [:]PORT
+           IPv6 in brackets; ADDRESS and PORT may be *`,
 
   async run(args) {
     const { values, positionals } = parseArgs({
@@ -56,7 +60,8 @@ STATE := { all | connected | synchronized | bucket | big | established | syn-sen
       allowPositionals: true,
       options: { ...REACH_OPTIONS, ...FLAGS },
     });
-    const states = wantedStates(positionals, values);
+    const services = new Services();
+    const { states, ends } = filters(positionals, values, services);
     const rows = await withHost(values.control, async (host) => {
       const [connections, listeners, timeWaits] = [
         await all<ConnectionView>(host, 'connections'),
@@ -71,9 +76,9 @@ STATE := { all | connected | synchronized | bucket | big | established | syn-sen
       else process.stdout.write(summaryText(summary));
       return 0;
     }
-    const shown = rows.filter((row) => states(row.state) && wanted(row, values));
+    const shown = rows.filter((row) => states(row.state) && wanted(row, values) && ends(row));
     if (values.json) printJson(shown.map(jsonOf), values);
-    else process.stdout.write(table(shown, values));
+    else process.stdout.write(table(shown, values, services));
     return 0;
   },
 };
@@ -112,23 +117,44 @@ const GROUPS: Readonly<Record<string, (state: string) => boolean>> = {
   big: (state) => state !== 'SYN-RECV' && state !== 'TIME-WAIT',
 };
 
-/** Which states are shown. @throws {UsageError} */
-function wantedStates(words: readonly string[], { all, listening }: Shown): (state: string) => boolean {
-  if (words.length === 0) {
-    if (all) return () => true;
-    if (listening) return (state) => state === 'LISTEN';
-    return (state) => !['LISTEN', 'UNCONN', 'SYN-RECV', 'TIME-WAIT'].includes(state);
+/** Which sockets are shown, by their state and by their ends. @throws {UsageError} */
+function filters(
+  words: readonly string[],
+  { all, listening }: Shown,
+  services: Services,
+): { states: (state: string) => boolean; ends: EndFilter } {
+  let states: ((state: string) => boolean) | undefined;
+  let at = 0;
+  for (let word = words[at]; word === 'state' || word === 'exclude' || word === 'excl'; word = words[at]) {
+    const named = stateNamed(words[at + 1]);
+    const before = states;
+    // As the original: states add up, and what is left out is taken from what was named, or from all.
+    if (word === 'state') states = (state) => before?.(state) === true || named(state);
+    else states = (state) => (before ?? (() => true))(state) && !named(state);
+    at += 2;
   }
-  const [keyword, name, ...rest] = words;
-  if (keyword !== 'state' || name === undefined || rest.length > 0) {
-    throw new UsageError(`ss: "${words.join(' ')}" is no filter that is known; only "state STATE" is`);
-  }
-  const one = NAMES[name];
+  const rest = words.slice(at);
+  return {
+    states: states ?? usualStates(all, listening),
+    ends: rest.length === 0 ? () => true : parseFilter(rest, (name) => services.port(name)),
+  };
+}
+
+function usualStates(all: boolean, listening: boolean): (state: string) => boolean {
+  if (all) return () => true;
+  if (listening) return (state) => state === 'LISTEN';
+  return (state) => !['LISTEN', 'UNCONN', 'SYN-RECV', 'TIME-WAIT'].includes(state);
+}
+
+/** @throws {UsageError} */
+function stateNamed(name: string | undefined): (state: string) => boolean {
+  const one = NAMES[name ?? ''];
   if (one !== undefined) return (state) => state === one;
-  const group = GROUPS[name];
+  const group = GROUPS[name ?? ''];
   if (group !== undefined) return group;
+  const known = [...Object.keys(GROUPS), ...Object.keys(NAMES)].join(', ');
   throw new UsageError(
-    `ss: there is no state "${name}"; there are ${[...Object.keys(GROUPS), ...Object.keys(NAMES)].join(', ')}`,
+    `ss: ${name === undefined ? 'the state is missing' : `there is no state "${name}"`}; there are ${known}`,
   );
 }
 
@@ -143,8 +169,8 @@ function jsonOf({ netid, state, recvQ, sendQ, local, peer, sk, detail }: SocketR
 }
 
 /** The table with its head, as wide as what stands in it. */
-export function table(rows: readonly SocketRow[], options: Shown): string {
-  const name = options.numeric ? () => undefined : serviceNames();
+function table(rows: readonly SocketRow[], options: Shown, services: Services): string {
+  const name = options.numeric ? () => undefined : (port: number) => services.name(port);
   const text = ({ address, port }: SocketEnd): [string, string] => [
     address.includes(':') ? `[${address}]` : address,
     (typeof port === 'number' ? name(port) : undefined) ?? String(port),
@@ -178,20 +204,38 @@ export function table(rows: readonly SocketRow[], options: Shown): string {
   return out.map((line) => `${line}\n`).join('');
 }
 
-/** Names of TCP services by port, as the system knows them. */
-function serviceNames(): (port: number) => string | undefined {
-  const names = new Map<number, string>();
-  let text = '';
-  try {
-    text = readFileSync('/etc/services', 'utf8');
-  } catch (error) {
-    // Where the system has no list, ports are shown as numbers.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+/** The services of TCP, as the system knows them. */
+class Services {
+  #names: Map<number, string> | undefined;
+  readonly #ports = new Map<string, number>();
+
+  name(port: number): string | undefined {
+    return this.#read().get(port);
   }
-  for (const [, name, port] of text.matchAll(/^([\w-]+)\s+(\d+)\/tcp\b/gm)) {
-    if (name !== undefined && !names.has(Number(port))) names.set(Number(port), name);
+
+  port(name: string): number | undefined {
+    this.#read();
+    return this.#ports.get(name);
   }
-  return (port) => names.get(port);
+
+  #read(): Map<number, string> {
+    if (this.#names !== undefined) return this.#names;
+    const names = new Map<number, string>();
+    this.#names = names;
+    let text = '';
+    try {
+      text = readFileSync('/etc/services', 'utf8');
+    } catch (error) {
+      // Where the system has no list, ports are shown as numbers.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    for (const [, name, port] of text.matchAll(/^([\w-]+)\s+(\d+)\/tcp\b/gm)) {
+      if (name === undefined) continue;
+      if (!names.has(Number(port))) names.set(Number(port), name);
+      if (!this.#ports.has(name)) this.#ports.set(name, Number(port));
+    }
+    return names;
+  }
 }
 
 interface Summary {

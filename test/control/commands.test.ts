@@ -239,6 +239,34 @@ describe('mptcp ss', () => {
     expect((await runCommand(endpoint, '--control', at.client)).out).toBe('fd00:1::2 id 1 subflow \n');
   });
 
+  it('shows what its filters let through', async () => {
+    const { pair, at } = await open({ paths: 2 });
+    const { network, client, server } = pair;
+    const ports = await network.run(async () => {
+      await listen(server, () => undefined);
+      await listen(server, () => undefined, 443);
+      const made = [client.connect(80, SERVER), client.connect(443, SERVER)];
+      for (const socket of made) socket.write('x');
+      await network.sleep(seconds(1));
+      return made.map((socket) => socket.info()?.localPort);
+    });
+    const run = async (...args: string[]): Promise<string[]> => {
+      const { out } = await runCommand(ss, '-n', '-H', ...args, '--control', at.client);
+      return out.split('\n').filter((line) => line !== '');
+    };
+    expect(await run('-M', 'dport', '=', ':443')).toEqual([
+      expect.stringMatching(new RegExp(`:${ports[1]} +10\\.0\\.1\\.1:443$`)),
+    ]);
+    // Each connection has a subflow over the first path, and two over the second.
+    expect(await run('-t')).toHaveLength(6);
+    expect(await run('-t', 'dst 10.0.2.0/24')).toHaveLength(2);
+    expect(await run('-t', 'src', '10.0.2.2', 'and', 'dport', '=', ':https')).toHaveLength(2);
+    expect(await run('-t', 'state', 'established', '( sport = :1 or dport = :80 )')).toHaveLength(3);
+    expect(await run('-ta', 'state', 'listening', 'state', 'time-wait', 'dport = :80')).toEqual([]);
+    expect(await run('-ta', 'exclude', 'established')).toEqual([]);
+    expect(await run('-ta', 'exclude', 'time-wait', 'not', 'dport', '=', ':80')).toHaveLength(3);
+  });
+
   it('lists more connections than go into one answer', async () => {
     const { pair, at } = await open({ memory: 64 << 20 });
     const count = 600;
@@ -259,7 +287,9 @@ describe('mptcp ss', () => {
 
   it.each([
     [['state', 'bogus'], /^ss: there is no state "bogus"; there are all, connected/],
-    [['dst', '10.0.0.1'], /^ss: "dst 10\.0\.0\.1" is no filter that is known; only "state STATE" is$/],
+    [['state'], /^ss: the state is missing; there are all, connected/],
+    [['state', 'all', 'bogus'], /^ss: "bogus" is no condition; there are src, dst, sport, dport$/],
+    [['dport', '=', ':http', 'or'], /^ss: a condition is missing behind "or"$/],
   ])('says what is wrong with %j', async (args, message) => {
     const { at } = await open();
     const ran = await runCommand(ss, ...args, '--control', at.client);

@@ -168,6 +168,34 @@ it('nstat and ss have the names and the order of the originals, for the same con
       .sort();
   expect(pairs(await mptcp('ss', '-tn', '-H'))).toEqual(mirrored(await inside.exec('ss', '-tnH')));
   expect(pairs(await mptcp('ss', '-Mn', '-H'))).toEqual(mirrored(await inside.exec('ss', '-MnH')));
+  // Filters: what ours says of its end and of the peer's, the kernel says of the peer's and of its own.
+  const swapped: Record<string, string> = { src: 'dst', dst: 'src', sport: 'dport', dport: 'sport' };
+  for (const filter of [
+    'sport = :80',
+    'sport = http',
+    'sport != :80',
+    'dport gt :1024 and src 10.77.1.0/24',
+    'src 10.77.2.2',
+    'dst 10.77.0.0/16:80',
+    'src *:80',
+    'not src 10.77.2.0/24',
+    'not src 10.77.2.0/24 or not src 10.77.1.0/24 dport = :1',
+    'dport = :1 src 10.77.1.2 or sport = :80',
+    'sport = :80 or src 10.77.1.2 and dport = :1',
+    'sport = :80 or ( src 10.77.1.2 and dport = :1 )',
+    '( src 10.77.1.2 or src 10.77.2.2 ) and sport >= 80 && sport le :80',
+  ]) {
+    const other = filter.replace(/\b(src|dst|sport|dport)\b/g, (name) => swapped[name] ?? name);
+    // With -M the original knows no names of services.
+    for (const kind of filter.includes('http') ? ['-tn'] : ['-tn', '-Mn']) {
+      const mine = pairs(await mptcp('ss', kind, '-H', 'state', 'established', filter));
+      expect([kind, filter, mine]).toEqual([
+        kind,
+        filter,
+        mirrored(await inside.exec('ss', `${kind}H`, 'state', 'established', other)),
+      ]);
+    }
+  }
   const columns = (text: string): string[] => (rows(text)[0] ?? '').replace('Process', ' Process').split(/\s{1,}/);
   expect(columns(await mptcp('ss', '-tanM'))).toEqual(
     columns(await inside.exec('ss', '-tanM')).filter((each) => each !== ''),
