@@ -135,8 +135,10 @@ export function sessionInput(subflow: Subflow): void {
   }
   if ((signals & SIGNAL_DATA) != 0 && (segment.payloadLength > 0 || subflow.finKnown != 0 || isFin())) {
     signals |= takeData(subflow);
-    // A FIN closes this subflow only; what it still owes is sent before ours (RFC 8684 section 3.3.3).
-    if (connection.multipath != 0 && subflow.finReceived != 0) {
+    // A FIN closes this subflow only; what it still owes is sent before ours (RFC 8684 section 3.3.3). Behind a DATA_FIN
+    // it says nothing new: until ours is acknowledged the peer takes data there, too (appendix D).
+    const ended = connection.rcvFinState == 2 && connection.finState != 3 && connection.state != CONNECTION_CLOSED;
+    if (connection.multipath != 0 && subflow.finReceived != 0 && !ended) {
       if (connection.state != CONNECTION_CLOSED && !isOver(connection)) pathClosedByPeer(connection, subflow);
       closeSending(subflow);
     }

@@ -466,6 +466,35 @@ describe.each(VARIANTS)('DATA_FIN (%s)', (variant) => {
     peer.expect('A', { seq: 1, data: 'on and on', mptcp: [{ dss: true, dsn: peer.remoteDsn(0), ack: peer.dsn(1) }] });
   });
 
+  it('leaves it open also when the subflows of the peer end behind it (RFC 8684 appendix D)', () => {
+    const script = open();
+    const { peer, handle, listener } = mptcpPassive(script);
+    const second = joinPassive(peer);
+    peer.send('A', { seq: 1, ack: 1, mptcp: [peer.map(0, 0, 1, { fin: true })] });
+    script.skip();
+    for (const subflow of [peer, second]) {
+      subflow.send('FA', { seq: 1, ack: 1, mptcp: [peer.dss(0)] });
+      subflow.expect('A', { seq: 1, ack: 2 });
+    }
+    script.expectNothing();
+    script.write(handle, 'on and on');
+    const carrier = script.flush()[0]?.link === peer.link ? peer : second;
+    const other = carrier === peer ? second : peer;
+    carrier.expect('A', { seq: 1, data: 'on and on', mptcp: [{ dss: true, dsn: peer.remoteDsn(0) }] });
+    carrier.send('A', { seq: 2, ack: 10, mptcp: [peer.dss(9)] });
+    script.shutdown(handle);
+    script.skip();
+    carrier.send('A', { seq: 2, ack: 10, mptcp: [peer.dss(10)] });
+    expect(script.events()).toContain('closed');
+    carrier.expect('FA', { seq: 10, ack: 2 });
+    other.expect('FA', { seq: 1, ack: 2 });
+    carrier.send('A', { seq: 2, ack: 11 });
+    other.send('A', { seq: 2, ack: 2 });
+    script.close(handle);
+    script.close(listener);
+    script.expectEmpty();
+  });
+
   it('is not a FIN: a subflow that closes alone leaves the connection (RFC 8684 section 3.3.3)', () => {
     const script = open();
     const { peer, handle } = mptcpPassive(script);

@@ -347,6 +347,43 @@ describe.each(VARIANTS)('Multipath TCP version 0 (%s)', (variant) => {
       expect(script.info(handle)).toMatchObject({ subflowsTotal: 2 });
     });
 
+    it('of our own comes again when its subflow was lost, and the only one that is left is lost, too', () => {
+      const script = open({ config: [SUBFLOWS] });
+      script.endpoint('10.1.0.2', ENDPOINT_SUBFLOW, 9);
+      const { peer, handle } = mptcpActive(script, V0);
+      const second = new MptcpPeer(script, { local: '10.1.0.2', link: 1 }, 0);
+      const joined = (): void => {
+        second.localPort = 0;
+        const asked = second.expect('S', { mptcp: [{ join: 'syn', token: token(peer.key, 0), id: 9 }] }).options
+          .mptcp?.[0];
+        const theirs = asked !== undefined && 'nonce' in asked ? asked.nonce : 0;
+        const hmac = BigInt(`0x${joinHmac(peer.key, peer.remoteKey, 5, theirs, 0).slice(0, 16)}`);
+        second.send('SA', { ...SYN, ack: 1, mptcp: [{ join: 'synack', hmac, nonce: 5, id: 0 }] });
+        second.expect('A', {
+          seq: 1,
+          ack: 1,
+          mptcp: [{ join: 'ack', hmac: joinHmac(peer.remoteKey, peer.key, theirs, 5, 0) }],
+        });
+        second.send('A', { seq: 1, ack: 1, mptcp: [peer.dss(0)] });
+      };
+      joined();
+      expect(script.info(handle).subflows).toBe(2);
+      second.send('R', { seq: 1 });
+      expect(script.info(handle).subflows).toBe(1);
+      script.advance(1_000_000);
+      joined();
+      // Both at once: what is written then waits for the next.
+      peer.send('R', { seq: 1 });
+      second.send('R', { seq: 1 });
+      script.write(handle, 'waits');
+      expect(script.info(handle)).toMatchObject({ subflows: 0, fallback: FALLBACK_NONE });
+      script.advance(2_000_000);
+      joined();
+      second.expect('A', { seq: 1, data: 'waits', mptcp: [{ dss: true, dsn: peer.remoteDsn(0), ssn: 1, length: 5 }] });
+      script.abort(handle);
+      script.advance(200_000_000);
+    });
+
     it('of our own ends when the SYN/ACK has the HMAC of version 1', () => {
       const script = open({ config: [SUBFLOWS] });
       script.endpoint('10.1.0.2', ENDPOINT_SUBFLOW, 9);
