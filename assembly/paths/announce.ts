@@ -16,7 +16,7 @@ import { LocalAddress, LostPath, localAddressPool } from '../state/path';
 import { Subflow } from '../state/subflow';
 import { signalSoon } from '../tcp/signal-acks';
 import { MPTCP_V0 } from '../wire/mptcp';
-import { removalCancel } from './subflows';
+import { isOpen, removalCancel } from './subflows';
 
 /** What the peer is told of this side's addresses: ADD_ADDR and REMOVE_ADDR (RFC 8684 section 3.4), and their ids. */
 
@@ -24,6 +24,8 @@ import { removalCancel } from './subflows';
 const RETRIES: u32 = 4;
 /** µs after which one that could not be sent is looked at again. */
 const UNSENT_WAIT: i64 = 60000000;
+/** µs between the REMOVE_ADDR of an id and its ADD_ADDR with another address, at most. */
+const REPLACE_WAIT: i64 = 1000000;
 /** Ids of addresses without an endpoint are looked for from here on. */
 const SPARE_FIRST: u32 = 128;
 /** Address ids that can wait to be withdrawn. */
@@ -38,7 +40,7 @@ export function announce(connection: Connection, id: u32, hi: u64, lo: u64, port
     count(COUNTER_MPTCP_AddAddrTxDrop);
     return total < ENDPOINTS_MAX ? ERR_NO_MEMORY : ERR_LIMIT;
   }
-  removalCancel(connection, id);
+  if (isUsedAs(connection, id, hi, lo)) removalCancel(connection, id);
   const local = changetype<LocalAddress>(taken);
   local.id = id;
   local.hi = hi;
@@ -54,14 +56,33 @@ export function announce(connection: Connection, id: u32, hi: u64, lo: u64, port
     while (last.next != 0) last = changetype<LocalAddress>(last.next);
     last.next = taken;
   }
-  // Linux deals with one ADD_ADDR at a time and forgets those that come before it has: the next waits for the echo.
-  if (connection.version == MPTCP_V0 || !awaitsEcho(connection, local)) {
+  // Linux deals with one ADD_ADDR at a time and forgets those that come before it has: the next waits for the echo. And
+  // of REMOVE_ADDR and ADD_ADDR that come together it takes the second first.
+  const replaces = removalWaits(connection, id);
+  if (!replaces && (connection.version == MPTCP_V0 || !awaitsEcho(connection, local))) {
     announceNow(connection, local);
-  } else {
-    local.due = 2;
-    announceAgainAt(connection, local);
+    return 0;
   }
+  local.due = 2;
+  announceAgainAt(connection, local);
+  if (replaces && local.at == 0) announceAt(connection, local, REPLACE_WAIT);
   return 0;
+}
+
+/** RFC 8684 section 3.4.1: "A host wishing to replace an existing Address ID MUST first remove the existing one." */
+function removalWaits(connection: Connection, id: u32): bool {
+  for (let i: u8 = 0; i < connection.removeCount; i++)
+    if (<u32>((connection.removeIds >> (<u64>i * 8)) & 255) == id) return true;
+  return false;
+}
+
+/** True when a subflow runs from this address under this id, which is then no replacement. */
+function isUsedAs(connection: Connection, id: u32, hi: u64, lo: u64): bool {
+  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
+    const subflow = changetype<Subflow>(at);
+    if (<u32>subflow.localId == id && subflow.localHi == hi && subflow.localLo == lo && isOpen(subflow)) return true;
+  }
+  return false;
 }
 
 /** The announcement that waited for the echo of another goes out. */
@@ -69,7 +90,7 @@ export function announceNext(connection: Connection): void {
   for (let at = connection.localAddresses; at != 0; at = changetype<LocalAddress>(at).next) {
     const local = changetype<LocalAddress>(at);
     if (local.due != 2) continue;
-    if (!awaitsEcho(connection, local)) announceNow(connection, local);
+    if (!awaitsEcho(connection, local) && !removalWaits(connection, local.id)) announceNow(connection, local);
     return;
   }
 }
@@ -143,7 +164,8 @@ export function signalsExpire(connection: Connection): void {
         continue;
       }
       // One that found no subflow to go by waits for that, not for time.
-      if (local.due == 1) local.at = time + max<i64>(config(CONFIG_ADD_ADDR_TIMEOUT), UNSENT_WAIT);
+      if (local.due == 1 || removalWaits(connection, local.id))
+        local.at = time + max<i64>(config(CONFIG_ADD_ADDR_TIMEOUT), UNSENT_WAIT);
       else announceNow(connection, local);
     }
     if (connection.signalAt == 0 || local.at < connection.signalAt) connection.signalAt = local.at;
@@ -217,8 +239,13 @@ function announceNow(connection: Connection, local: LocalAddress): void {
 /** The first retransmission comes after a few round trips, later ones more rarely, up to the configured timeout. */
 function announceAgainAt(connection: Connection, local: LocalAddress): void {
   const longest = config(CONFIG_ADD_ADDR_TIMEOUT);
-  local.at = longest == 0 ? 0 : now() + min<i64>((<i64>1000000) << (2 * local.tries), longest);
-  if (local.at != 0 && (connection.signalAt == 0 || local.at < connection.signalAt)) connection.signalAt = local.at;
+  local.at = 0;
+  if (longest != 0) announceAt(connection, local, min<i64>((<i64>1000000) << (2 * local.tries), longest));
+}
+
+function announceAt(connection: Connection, local: LocalAddress, wait: i64): void {
+  local.at = now() + wait;
+  if (connection.signalAt == 0 || local.at < connection.signalAt) connection.signalAt = local.at;
 }
 
 function anyDue(connection: Connection): bool {

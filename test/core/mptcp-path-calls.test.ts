@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   AddressInfoLayout,
   type AddressInfoRecord,
+  CONFIG_ADD_ADDR_TIMEOUT,
   CONFIG_LIMIT_ADD_ADDR_ACCEPTED,
   CONFIG_LIMIT_SUBFLOWS,
   CONFIG_MONITOR,
@@ -213,6 +214,23 @@ describe.each(VARIANTS)('calls of the path manager (%s)', (variant) => {
     expect(optionsTo(script, peer)).toContainEqual({ removeAddr: [id] });
     expect(addresses(script, handle, 'local')).toEqual([]);
   });
+
+  it.each([1_000_000, 0])(
+    'withdraw an id before they give it to another address (RFC 8684 section 3.4.1): %i',
+    (timeout) => {
+      const script = open({ config: [...USERSPACE.config, [CONFIG_ADD_ADDR_TIMEOUT, timeout]] });
+      const { peer, handle } = mptcpActive(script);
+      expect(script.x.mptcp_address_announce(handle, ...halves(OTHER), 0, 7)).toBe(7);
+      peer.expect('A', { mptcp: [{ addAddr: OTHER, id: 7 }] });
+      peer.send('A', { seq: 1, ack: 1, mptcp: [{ addAddr: OTHER, id: 7, echo: true }] });
+      script.skip();
+      expect(script.x.mptcp_address_withdraw(handle, 7)).toBe(0);
+      expect(script.x.mptcp_address_announce(handle, ...halves('10.1.0.8'), 0, 7)).toBe(7);
+      expect(optionsTo(script, peer)).toMatchObject([{ removeAddr: [7] }]);
+      script.advance(1_000_000);
+      expect(optionsTo(script, peer)).toMatchObject([{ addAddr: '10.1.0.8', id: 7, echo: false }]);
+    },
+  );
 
   it('let the peer join an announced port, and no other (RFC 8684 section 3.4.1)', () => {
     const script = open();
