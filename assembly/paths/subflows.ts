@@ -20,7 +20,7 @@ import {
 } from '../abi';
 import { randomU32 } from '../crypto/random';
 import { config } from '../state/config';
-import { Connection, SIGNAL_DUE_REMOVE } from '../state/connection';
+import { Connection, SIGNAL_DUE_REMOVE, SINGLE_ASKED } from '../state/connection';
 import { count } from '../state/counters';
 import { linkAt, linkOfAddress } from '../state/link';
 import { canCarryData, JOIN_WAIT_ACK, Subflow } from '../state/subflow';
@@ -116,6 +116,7 @@ export function rememberInitial(connection: Connection, subflow: Subflow): void 
  */
 export function mayAcceptSubflow(connection: Connection): bool {
   if (connection.subflowCount >= <u32>SUBFLOWS_MAX || connection.failWait != 0) return false;
+  if (connection.single == SINGLE_ASKED) return false;
   if (connection.pathManager != PATH_MANAGER_KERNEL) return true;
   let initial: i64 = 0;
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)

@@ -50,6 +50,7 @@ import { fastcloseCarrier, fastcloseSend } from './fastclose';
 import { joinEnded } from './joins';
 import { reinject, reinjectUncarried } from './reinject';
 import { pushLater, sendClear } from './send';
+import { singleClosed } from './single';
 import { sessionArm } from './timer';
 import { tokenRemove } from './tokens';
 
@@ -124,6 +125,7 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   const probed = error == ERR_TIMED_OUT && subflow.probes != 0 && subflow.outstanding == 0;
   const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
   joinEnded(subflow);
+  singleClosed(connection, subflow);
   if (initial && connection.failWait != 0) {
     // What waited for the answer to MP_FAIL comes again by another subflow, if at all.
     connection.failWait = 0;

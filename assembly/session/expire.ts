@@ -14,7 +14,7 @@ import { now } from '../state/clock';
 import { config } from '../state/config';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
-import { canCarryData, ownerOf, Subflow } from '../state/subflow';
+import { canCarryData, JOIN_WAIT_SINGLE, ownerOf, Subflow } from '../state/subflow';
 import { subflowExpire, windowProbe } from '../tcp/expire';
 import { softErrorOf } from '../tcp/icmp';
 import { ackNow, readyAdd } from '../tcp/ready';
@@ -26,6 +26,7 @@ import { fastcloseExpired } from './fastclose';
 import { synTimedOut } from './open';
 import { reinject, reinjectFront } from './reinject';
 import { controlSubflow, pushLater } from './send';
+import { singleProbe } from './single';
 import { sessionArm, userTimedOut } from './timer';
 
 /** What happens when time passes: on a subflow, and on a connection. */
@@ -141,6 +142,7 @@ function dataTimeout(connection: Connection): void {
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
     const subflow = changetype<Subflow>(at);
     if (subflow.outstanding != 0) continue;
+    if (subflow.join == JOIN_WAIT_SINGLE) singleProbe(connection, subflow);
     // Bytes wait and nothing is in flight: the window is closed, and its opening may have been lost.
     const waits = connection.sndNxt != connection.sndEnd || connection.reinjectHead != 0;
     if ((waits && canCarryData(subflow)) || subflow.mapNext != 0) {

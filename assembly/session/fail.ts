@@ -13,11 +13,12 @@ import {
   RESET_MIDDLEBOX,
   RESET_MPTCP,
   RESET_RESOURCES,
+  SUBFLOW_INITIAL,
 } from '../abi';
 import { dsnLt, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { config } from '../state/config';
-import { Connection, FAIL_ANSWERED, FAIL_SENT } from '../state/connection';
+import { Connection, FAIL_ANSWERED, FAIL_SENT, SINGLE_ASKED } from '../state/connection';
 import { count } from '../state/counters';
 import { eventRaise } from '../state/events';
 import { FAIL_DUE, RST_FASTCLOSE, Subflow } from '../state/subflow';
@@ -26,9 +27,11 @@ import { ackNow } from '../tcp/ready';
 import { offsetOf } from '../tcp/receive';
 import { currentRto } from '../tcp/rtt';
 import { options } from '../wire/options';
+import { segment } from '../wire/segment';
 import { fallBackLate, mayFallBack, receivedInLine } from './fallback';
 import { mapsCutFrom } from './mapping';
 import { adoptReceived } from './place';
+import { isLast, singleExpired, singleMapping, singleWanted } from './single';
 import { sessionArm } from './timer';
 
 /**
@@ -74,6 +77,10 @@ function failSend(connection: Connection, subflow: Subflow): void {
 /** The peer has not answered MP_FAIL: it goes out again, or the subflow is given up. */
 export function failExpired(connection: Connection): void {
   connection.failAt = 0;
+  if (connection.single == SINGLE_ASKED) {
+    singleExpired(connection);
+    return;
+  }
   if (connection.subflows == 0) return;
   const subflow = changetype<Subflow>(connection.subflows);
   if (now() - connection.failSince < config(CONFIG_FAIL_TIMEOUT)) {
@@ -101,7 +108,8 @@ function resetChanged(connection: Connection, subflow: Subflow): void {
     connection.failRcvNxt = <u32>connection.rcvNxt;
     connection.failResets = 0;
   }
-  if (connection.subflowCount > 1) return;
+  if (!isLast(connection, subflow)) return;
+  singleWanted(connection, subflow, FALLBACK_CHECKSUM);
   if (connection.failResets < 255) connection.failResets++;
   if (<i64>connection.failResets < config(CONFIG_REOPEN_REFUSALS) || connection.confirmed == 0) return;
   subflow.failDue = 0;
@@ -159,10 +167,24 @@ function failAnswered(connection: Connection, subflow: Subflow): void {
   ackNow(subflow);
 }
 
-/** The peer's FIN came without a DATA_FIN before it: it went over, and had nothing left to send. */
+/**
+ * The peer's FIN came where its stream did not end by a DATA_FIN, or elsewhere, as a box changed its length: it went over, and
+ * had nothing left to send.
+ */
 export function failEnded(connection: Connection, subflow: Subflow): void {
-  if (connection.failWait != FAIL_ANSWERED || connection.rcvFinState != 0 || subflow.finSent != 0) return;
+  if (connection.failWait != FAIL_ANSWERED || connection.rcvFinState == 2 || subflow.finSent != 0) return;
+  connection.rcvFinState = 0;
   fallBackLate(connection, subflow, FALLBACK_CHECKSUM);
+}
+
+/**
+ * The peer ends its stream by a DATA_FIN, as nobody does who went over to TCP: both sides found changed data, each took the
+ * MP_FAIL of the other for the answer to its own, and both wait. Where the stream ends is not where that DATA_FIN says.
+ */
+export function failCrossed(connection: Connection, subflow: Subflow): void {
+  if (connection.rcvFinState == 1) connection.rcvFinState = 0;
+  fallBackLate(connection, subflow, FALLBACK_CHECKSUM);
+  ackNow(subflow);
 }
 
 /** "The receiver of an MP_FAIL MUST also respond with an MP_FAIL in the reverse direction." */
@@ -188,6 +210,7 @@ export function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u
   const seq = subflow.irs + options.dssSsn;
   const base = dsn - offsetOf(subflow, seq);
   if (connection.multipath != 0) {
+    if ((subflow.flags & SUBFLOW_INITIAL) == 0) return singleMapping(connection, subflow, dsn);
     if (!mayFallBack(connection, subflow, true)) {
       count(COUNTER_MPTCP_FallbackFailed);
       resetDue(subflow, <u8>RESET_MPTCP);
@@ -204,6 +227,11 @@ export function infiniteMapping(connection: Connection, subflow: Subflow, dsn: u
     connection.rcvPlainBase = base;
     fallBackLate(connection, subflow, waited ? FALLBACK_CHECKSUM : FALLBACK_INFINITE_MAPPING);
   } else {
+    if (segment.payloadLength == 0) {
+      // It was offered again: the answer got lost.
+      ackNow(subflow);
+      return true;
+    }
     mapsCutFrom(subflow, seq);
     connection.rcvPlainBase = base;
     adoptReceived(connection, subflow, subflow.rcvOffset);

@@ -24,7 +24,7 @@ import { Connection, FAIL_SENT, rcvRanges } from '../state/connection';
 import { count, countBy } from '../state/counters';
 import { DataMap, mapFree, ReceiveMap } from '../state/datamap';
 import { eventRaise } from '../state/events';
-import { isSynchronized, JOIN_WAIT_ACK, RST_PLAIN, Subflow } from '../state/subflow';
+import { isSynchronized, JOIN_WAIT_ACK, JOIN_WAIT_SINGLE, RST_PLAIN, Subflow } from '../state/subflow';
 import { closeSending, resetDue } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
 import { offsetOf } from '../tcp/receive';
@@ -63,9 +63,13 @@ export function fallBack(connection: Connection, reason: i32): void {
   tokenRemove(connection);
   // Without mappings one subflow has the whole stream: joins that are under way come too late.
   for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-    if ((changetype<Subflow>(at).flags & SUBFLOW_INITIAL) == 0 && connection.subflowCount > 1)
-      resetDue(changetype<Subflow>(at), RST_PLAIN);
+    if (connection.subflowCount > 1 && !keeps(changetype<Subflow>(at))) resetDue(changetype<Subflow>(at), RST_PLAIN);
   pushLater(connection);
+}
+
+/** True for the subflow that has the stream of a connection without mappings. */
+function keeps(subflow: Subflow): bool {
+  return (subflow.flags & SUBFLOW_INITIAL) != 0 || subflow.join == JOIN_WAIT_SINGLE;
 }
 
 /**

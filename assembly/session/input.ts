@@ -11,8 +11,10 @@ import {
   COUNTER_MPTCP_SubflowRecover,
   ERR_ABORTED,
   ERR_RESET,
+  FALLBACK_CHECKSUM,
   FALLBACK_FIRST_ACK,
   FALLBACK_FIRST_DATA,
+  FALLBACK_PEER_MP_FAIL,
   RESET_FLAG_PEER,
   RESET_FLAG_TRANSIENT,
   RESET_MPTCP,
@@ -29,7 +31,7 @@ import { pathClosedByPeer } from '../paths/reopen';
 import { config } from '../state/config';
 import { Connection, FAIL_ANSWERED, FAIL_SENT, readableBytes } from '../state/connection';
 import { count } from '../state/counters';
-import { JOIN_DONE, JOIN_WAIT_ACK, opensEarly, ownerOf, Subflow } from '../state/subflow';
+import { JOIN_DONE, JOIN_WAIT_ACK, JOIN_WAIT_SINGLE, opensEarly, ownerOf, Subflow } from '../state/subflow';
 import { acknowledged, acknowledgedFin, delivered } from '../tcp/ack';
 import { closeSending, resetDue } from '../tcp/close';
 import { ecnEchoed } from '../tcp/ecn';
@@ -81,7 +83,7 @@ import {
   sessionSubflowClosed,
   sessionSubflowTimeWait,
 } from './closing';
-import { checksumFailed, failReceived, failRepeated, infiniteMapping, mappingInLine } from './fail';
+import { checksumFailed, failCrossed, failReceived, failRepeated, infiniteMapping, mappingInLine } from './fail';
 import {
   bareAcknowledgment,
   bareAgain,
@@ -97,6 +99,7 @@ import { connectionConfirmed, handshakeDone, joinConfirmed } from './open';
 import { endOfStream } from './place';
 import { takeData } from './receive';
 import { dataAcknowledged, pushLater } from './send';
+import { singleHeard, singleWanted } from './single';
 
 /** A segment's way through session control: TCP first, then the options of Multipath TCP, then the data. */
 
@@ -327,6 +330,10 @@ function takeDss(connection: Connection, subflow: Subflow): bool {
   if (length == 0) return infiniteMapping(connection, subflow, dsn);
   const fin = (flags & DSS_F) != 0;
   if (fin) {
+    if (connection.failWait == FAIL_ANSWERED) {
+      failCrossed(connection, subflow);
+      return true;
+    }
     length--;
     if (length == 0) return takeDataFin(connection, subflow, dsn);
     endOfStream(connection, dsn + length);
@@ -341,7 +348,10 @@ function takeDataAck(connection: Connection, subflow: Subflow): void {
   if ((flags & DSS_A) == 0) return;
   const ack = (flags & DSS_a) != 0 ? options.dssAck : dsnExtend(<u32>options.dssAck, connection.sndUna);
   if (!dataAcknowledged(connection, ack, segment.window << subflow.sndShift)) count(COUNTER_MPTCP_DSSNotMatching);
-  if (subflow.dssAcked == 0 && subflow.sndUna != subflow.iss + 1) subflow.dssAcked = 1;
+  if (subflow.dssAcked == 0) {
+    if (subflow.sndUna != subflow.iss + 1) subflow.dssAcked = 1;
+    if (subflow.join == JOIN_WAIT_SINGLE) singleHeard(connection, subflow);
+  }
   subflow.bareRow = 0;
 }
 
@@ -413,7 +423,8 @@ function takeLate(connection: Connection, subflow: Subflow): bool {
   if (length == 0) return infiniteMapping(connection, subflow, dsn);
   if ((options.dssFlags & DSS_F) != 0) {
     length--;
-    endOfStream(connection, dsn + length);
+    // After changed data on both sides a FIN tells, see failCrossed().
+    if (connection.fallback != FALLBACK_CHECKSUM) endOfStream(connection, dsn + length);
     ackNow(subflow);
   }
   // Mappings in line say nothing new; others are of data the peer sends again.
@@ -431,7 +442,10 @@ function peerReset(connection: Connection, subflow: Subflow): void {
     subflow.resetReason = options.rstReason | ((options.rstFlags & RST_FLAG_T) != 0 ? RESET_FLAG_TRANSIENT : 0);
     subflow.resetReason |= RESET_FLAG_PEER;
   }
-  if ((present & (1 << SUBTYPE_FAIL)) != 0) count(COUNTER_MPTCP_MPFailRx);
+  if ((present & (1 << SUBTYPE_FAIL)) != 0) {
+    count(COUNTER_MPTCP_MPFailRx);
+    singleWanted(connection, subflow, FALLBACK_PEER_MP_FAIL);
+  }
   if (present != 0 && fastcloseValid(connection)) {
     subflow.state = <u8>TCP_CLOSED;
     sessionFastclosed(connection);

@@ -85,7 +85,7 @@ import { managerEstablished, managerFill } from '../paths/manager';
 import { pathEstablished } from '../paths/reopen';
 import { mayAcceptSubflow, rememberInitial, subflowAttach, subflowDetach } from '../paths/subflows';
 import { config } from '../state/config';
-import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer } from '../state/connection';
+import { CONNECTION_TIMER, Connection, connectionPool, connectionTimer, SINGLE_WANTED } from '../state/connection';
 import { count } from '../state/counters';
 import { eventNotice, eventRaise } from '../state/events';
 import { linkAt } from '../state/link';
@@ -126,6 +126,7 @@ import { joinAllowed, joinAwaits, joinProved } from './joins';
 import { takeData } from './receive';
 import { reinjectAgain } from './reinject';
 import { dataAcknowledged, pushLater, synDataAcknowledged } from './send';
+import { singleJoined } from './single';
 import { isOfCookie, tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
 import {
   capablePresent,
@@ -682,6 +683,7 @@ function carryData(connection: Connection, subflow: Subflow): void {
       reinjectAgain(connection, other);
   }
   if (isRedundant(connection)) copiesFromFront(connection);
+  if (connection.single == SINGLE_WANTED) singleJoined(connection, subflow);
   readyAdd(subflow);
   pushLater(connection);
 }

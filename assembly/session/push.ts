@@ -1,7 +1,7 @@
 import { CONNECTION_CLOSED } from '../abi';
 import { dsnLt } from '../memory/sequence';
 import { schedule } from '../scheduler/schedule';
-import { Connection } from '../state/connection';
+import { Connection, SINGLE_NONE, SINGLE_RESENDS } from '../state/connection';
 import { Subflow } from '../state/subflow';
 import { closeSending } from '../tcp/close';
 import { ackNow } from '../tcp/ready';
@@ -37,6 +37,14 @@ function push(connection: Connection): void {
   if (connection.state == CONNECTION_CLOSED) return;
   if (connection.handBack != 0) reinjectClosing(connection);
   pushReinjected(connection);
+  if (connection.single == SINGLE_RESENDS) {
+    // Without mappings what was sent before has to be in front of all else.
+    if (connection.reinjectHead != 0) {
+      sessionArm(connection);
+      return;
+    }
+    connection.single = SINGLE_NONE;
+  }
   if (isRedundant(connection)) {
     pushCopies(connection);
   } else {

@@ -84,6 +84,8 @@ export function reinjectFront(connection: Connection): void {
     copiesFromFront(connection);
     return;
   }
+  // Without mappings there is one place for each byte.
+  if (connection.multipath == 0) return;
   const length = <u32>min<u64>(connection.sndNxt - connection.sndUna, <u64>config(CONFIG_MAP_BYTES));
   const map = mapTake(connection.sndUna, length, connection.unaPage, connection.unaOffset);
   if (map != 0) enqueue(connection, changetype<DataMap>(map), 0);

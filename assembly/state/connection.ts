@@ -235,6 +235,9 @@ export class Connection {
   mapsMixed: u8;
   /** Times this side reset its only subflow for changed data since failRcvNxt moved. */
   failResets: u8;
+  /** SINGLE_ value, and the FALLBACK_ value of what led to it, see session/single.ts. */
+  single: u8;
+  singleReason: u8;
   /** Round-robin: id of the subflow that has its turn, and bytes left of it. */
   turn: u32;
   turnLeft: u32;
@@ -268,6 +271,14 @@ export const SIGNAL_DUE_REMOVE: u8 = 4;
 /** Connection.failWait: no answer yet, what arrives waits unverified; answered, the peer's infinite mapping is to come. */
 export const FAIL_SENT: u8 = 1;
 export const FAIL_ANSWERED: u8 = 2;
+
+/**
+ * Connection.single: the next subflow shall be the only one; this side has offered it; what was sent before goes first.
+ */
+export const SINGLE_NONE: u8 = 0;
+export const SINGLE_WANTED: u8 = 1;
+export const SINGLE_ASKED: u8 = 2;
+export const SINGLE_RESENDS: u8 = 3;
 
 const CONNECTION_STRIDE: u32 = 704;
 export const CONNECTION_KIND: u32 = 0;

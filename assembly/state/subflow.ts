@@ -366,6 +366,8 @@ export const JOIN_NONE: u8 = 0;
 export const JOIN_WAIT_ACK: u8 = 1;
 /** Passive MP_JOIN: waiting for the third ACK with its HMAC. */
 export const JOIN_WAIT_HMAC: u8 = 2;
+/** Complete, and it may be that it shall be the only one: no data until that is settled, see session/single.ts. */
+export const JOIN_WAIT_SINGLE: u8 = 3;
 /** Its two low bits are those of JOIN_NONE: with either data may flow, see CARRY_MASK. */
 export const JOIN_DONE: u8 = 4;
 

@@ -11,6 +11,7 @@ import {
   COUNTER_MPTCP_MPPrioTx,
   COUNTER_MPTCP_MPRstTx,
   COUNTER_MPTCP_RmAddrTx,
+  FALLBACK_CHECKSUM,
   RESET_MIDDLEBOX,
   RESET_OUTSTANDING,
   RESET_PERFORMANCE,
@@ -28,7 +29,17 @@ import { Connection, SIGNAL_DUE_ANNOUNCE, SIGNAL_DUE_ECHO, SIGNAL_DUE_REMOVE } f
 import { count } from '../state/counters';
 import { DataMap } from '../state/datamap';
 import { LocalAddress, RemoteAddress } from '../state/path';
-import { FAIL_DUE, FASTCLOSE_DUE, ownerOf, RST_FASTCLOSE, RST_PLAIN, Subflow, subflowRanges } from '../state/subflow';
+import {
+  FAIL_DUE,
+  FASTCLOSE_DUE,
+  JOIN_NONE,
+  JOIN_WAIT_SINGLE,
+  ownerOf,
+  RST_FASTCLOSE,
+  RST_PLAIN,
+  Subflow,
+  subflowRanges,
+} from '../state/subflow';
 import { loadBe64, storeBe32 } from '../wire/bytes';
 import { checksumFold, sumWord16, sumWord32, sumWord64 } from '../wire/checksum';
 import { addAddressHmac, joinHmac } from '../wire/keys';
@@ -211,7 +222,7 @@ function infiniteOption(p: usize, connection: Connection, seq: u32): u32 {
     count(COUNTER_MPTCP_InfiniteMapTx);
   }
   let flags = DSS_M | numberWidth(connection);
-  if (connection.lateMaps != 0) flags |= DSS_A | ackWidth(connection);
+  if (connection.lateMaps != 0 || connection.multipath != 0) flags |= DSS_A | ackWidth(connection);
   return writeDss(
     p,
     flags,
@@ -229,6 +240,16 @@ let signalWritten = false;
 
 export function wroteSignal(): bool {
   return signalWritten;
+}
+
+/**
+ * True when an ACK has the infinite mapping: of a joined subflow that is to be, or is, the only one (section 3.7), and where
+ * both sides found changed data and one of them may have nothing to send.
+ */
+function tellsInfinite(subflow: Subflow, connection: Connection): bool {
+  if (connection.infiniteDue == 0) return false;
+  if (connection.multipath != 0) return subflow.join == JOIN_WAIT_SINGLE;
+  return subflow.join != JOIN_NONE || connection.fallback == FALLBACK_CHECKSUM;
 }
 
 /**
@@ -271,7 +292,10 @@ export function ackOptions(p: usize, subflow: Subflow, connection: Connection | 
     const fin = connection.dataFinDue != 0;
     if (fin) flags |= DSS_M | DSS_F | numberWidth(connection);
     const hasChecksum = connection.checksum != 0;
-    if (at + dssLength(flags, hasChecksum) <= OPTION_ROOM) {
+    if (tellsInfinite(subflow, connection)) {
+      if (connection.multipath != 0) connection.infiniteDsn = connection.sndUna;
+      at += infiniteOption(p + at, connection, subflow.sndNxt);
+    } else if (at + dssLength(flags, hasChecksum) <= OPTION_ROOM) {
       // RFC 8684 section 3.3.3: DATA_FIN without data maps one octet to subflow sequence number 0.
       at += writeDss(
         p + at,

@@ -181,6 +181,15 @@ describe.each(VARIANTS)('a wrong checksum on the only subflow (%s)', (variant) =
     peer.expect('A', { seq: 1, data: 'half open', mptcp: [{ dss: true, length: 0 }] });
   });
 
+  it('ends with that FIN also where a DATA_FIN was told before, and the box made the stream longer', () => {
+    const { script, peer, handle } = corrupted('passive');
+    peer.send('A', { seq: 9, ack: 1, mptcp: [peer.map(6, 0, 1, { fin: true, checksum: 0 })] });
+    peer.send('FA', { seq: 9, ack: 1, mptcp: [peer.dss(0), { fail: 0n }] });
+    const { data, error } = script.read(handle);
+    expect([Buffer.from(data).toString(), error]).toEqual(['goodbad!', '']);
+    expect(script.info(handle).fallback).toBe(FALLBACK_CHECKSUM);
+  });
+
   it('releases everything at the end', () => {
     const script = open();
     const { peer, handle, listener } = mptcpPassive(script, { checksum: true });
