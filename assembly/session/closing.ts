@@ -28,7 +28,15 @@ import { pathLost, pathsLeft } from '../paths/reopen';
 import { subflowDetach, subflowUncount } from '../paths/subflows';
 import { now } from '../state/clock';
 import { config } from '../state/config';
-import { Connection, connectionPool, connectionTimer, rcvRanges, readableBytes } from '../state/connection';
+import {
+  Connection,
+  connectionPool,
+  connectionTimer,
+  rcvRanges,
+  readableBytes,
+  SINGLE_ASKED,
+  SINGLE_WANTED,
+} from '../state/connection';
 import { count, countBy } from '../state/counters';
 import { eventListener, eventNotice, eventRaise, eventsForget } from '../state/events';
 import { Listener } from '../state/listener';
@@ -37,6 +45,7 @@ import {
   isSynchronized,
   JOIN_WAIT_ACK,
   JOIN_WAIT_HMAC,
+  JOIN_WAIT_SINGLE,
   opensEarly,
   ownerOf,
   RST_FASTCLOSE,
@@ -50,7 +59,6 @@ import { fastcloseCarrier, fastcloseSend } from './fastclose';
 import { joinEnded } from './joins';
 import { reinject, reinjectUncarried } from './reinject';
 import { pushLater, sendClear } from './send';
-import { singleClosed } from './single';
 import { sessionArm } from './timer';
 import { tokenRemove } from './tokens';
 
@@ -125,11 +133,16 @@ export function sessionSubflowClosed(subflow: Subflow, error: i32): void {
   const probed = error == ERR_TIMED_OUT && subflow.probes != 0 && subflow.outstanding == 0;
   const initial = (subflow.flags & SUBFLOW_INITIAL) != 0;
   joinEnded(subflow);
-  singleClosed(connection, subflow);
   if (initial && connection.failWait != 0) {
     // What waited for the answer to MP_FAIL comes again by another subflow, if at all.
     connection.failWait = 0;
     connection.failAt = 0;
+  }
+  if (subflow.join == JOIN_WAIT_SINGLE && connection.single == SINGLE_ASKED) {
+    // So does what was offered, see session/single.ts.
+    connection.single = SINGLE_WANTED;
+    connection.failAt = 0;
+    connection.infiniteDue = 0;
   }
   subflowUncount(connection, subflow);
   if (connection.multipath != 0) reinject(connection, subflow, true);

@@ -104,14 +104,6 @@ export function singleExpired(connection: Connection): void {
   }
 }
 
-/** A subflow is over. */
-export function singleClosed(connection: Connection, subflow: Subflow): void {
-  if (subflow.join != JOIN_WAIT_SINGLE || connection.single != SINGLE_ASKED) return;
-  connection.single = SINGLE_WANTED;
-  connection.failAt = 0;
-  connection.infiniteDue = 0;
-}
-
 /** The data-level timer of a side that waits for the offer: a probe makes the peer answer; in the end it goes on without. */
 export function singleProbe(connection: Connection, subflow: Subflow): void {
   if (connection.single == SINGLE_ASKED) return;
