@@ -1,14 +1,22 @@
-import { CONFIG_HOP_LIMIT, COUNTER_DROP_REPLY, COUNTER_RST_OUT, PAGE_BYTES } from '../abi';
+import {
+  CONFIG_HOP_LIMIT,
+  COUNTER_DROP_REPLY,
+  COUNTER_MPTCP_MPFastcloseTx,
+  COUNTER_MPTCP_MPRstTx,
+  COUNTER_RST_OUT,
+  PAGE_BYTES,
+} from '../abi';
 import { pageRelease, pagesFree, pagesTotal, pageTake } from '../memory/pages';
 import { NO_HANDLES, Pool, poolFree, poolOpen, poolTake } from '../memory/pool';
 import { config } from '../state/config';
 import { count } from '../state/counters';
 import { Link } from '../state/link';
+import { fastclosedKey, fastclosedVersion } from '../tcp/fastclosed';
 import { isTransient } from '../tcp/options-out';
 import { storeBe16 } from '../wire/bytes';
 import { checksumFold, sumBytes, sumPseudoHeader } from '../wire/checksum';
 import { buildEchoReply } from '../wire/icmp';
-import { RST_FLAG_T, writeReset } from '../wire/mptcp';
+import { MPTCP_V0, RST_FLAG_T, writeFastclose, writeReset } from '../wire/mptcp';
 import { PROTOCOL_TCP, packet, writeIpHeader } from '../wire/packet';
 import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN, writeTcpHeader } from '../wire/segment';
 
@@ -33,7 +41,14 @@ export function repliesOpen(): void {
   shown = 0;
 }
 
-/** Answers a segment that belongs nowhere (RFC 9293 section 3.5.2); `reason` 0 or that of MP_TCPRST. */
+/** Of MP_FASTCLOSE and MP_TCPRST. */
+const FASTCLOSE_BYTES: u32 = 12;
+const RESET_BYTES: u32 = 4;
+
+/**
+ * Answers a segment that belongs nowhere (RFC 9293 section 3.5.2); `reason` 0 or that of MP_TCPRST. Who may not know yet
+ * that its connection is over is told so (RFC 8684 section 3.5).
+ */
 export function replyReset(link: Link, reason: u32): void {
   if ((segment.flags & TCP_FLAG_RST) != 0) return;
   const page = replyPage();
@@ -43,7 +58,10 @@ export function replyReset(link: Link, reason: u32): void {
     segment.payloadLength +
     ((segment.flags & TCP_FLAG_SYN) != 0 ? 1 : 0) +
     ((segment.flags & TCP_FLAG_FIN) != 0 ? 1 : 0);
-  const optionsLength: u32 = reason != 0 ? 4 : 0;
+  const joins = (segment.flags & TCP_FLAG_SYN) != 0;
+  const key: u64 = acknowledges && !joins && reason == 0 ? fastclosedKey() : 0;
+  const told = reason != 0 || (key != 0 && fastclosedVersion() != MPTCP_V0);
+  const optionsLength: u32 = (key != 0 ? FASTCLOSE_BYTES : 0) + (told ? RESET_BYTES : 0);
   const ipBytes = writeIpHeader(
     page,
     packet.dstHi,
@@ -67,7 +85,15 @@ export function replyReset(link: Link, reason: u32): void {
     0,
     optionsLength,
   );
-  if (reason != 0) writeReset(tcp + 20, isTransient(reason) ? RST_FLAG_T : 0, reason);
+  let at = tcp + 20;
+  if (key != 0) {
+    count(COUNTER_MPTCP_MPFastcloseTx);
+    at += writeFastclose(at, key);
+  }
+  if (told) {
+    if (key != 0) count(COUNTER_MPTCP_MPRstTx);
+    writeReset(at, isTransient(reason) ? RST_FLAG_T : 0, reason);
+  }
   const bytes = 20 + optionsLength;
   const pseudo = sumPseudoHeader(packet.dstHi, packet.dstLo, packet.srcHi, packet.srcLo, PROTOCOL_TCP, bytes, 0);
   storeBe16(tcp + 16, checksumFold(sumBytes(tcp, bytes, pseudo)));

@@ -37,6 +37,7 @@ import { SUBFLOW_TIMER, subflowPool, subflowsOpen, timerSubflow } from '../state
 import { challengesOpen } from '../tcp/challenge';
 import { cookiesOpen } from '../tcp/cookies';
 import { fastOpenOpen } from '../tcp/fast-open';
+import { fastclosedOpen } from '../tcp/fastclosed';
 import { flowsOpen } from '../tcp/flows';
 import { identityOpen } from '../tcp/identity';
 import { mtuCacheOpen } from '../tcp/mtu-cache';
@@ -90,6 +91,7 @@ export function create(budget: i32, seed0: i64, seed1: i64, seed2: i64, seed3: i
   cookiesOpen();
   mtuCacheOpen();
   blackholesOpen();
+  fastclosedOpen();
   joinsOpen();
   fastOpenOpen();
   versionsOpen();

@@ -42,6 +42,7 @@ import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_PSH, TCP_FLAG_RST, TCP_FLAG_SYN, w
 import { finTransmitted } from './close';
 import { ECT_0, ecnDataFlags, ecnFlags, ecnSynFlags } from './ecn';
 import { fastOpenData } from './fast-open';
+import { fastclosedAdd } from './fastclosed';
 import { synSent } from './handshake';
 import {
   ackOptions,
@@ -430,6 +431,7 @@ function sendSyn(subflow: Subflow, connection: Connection, descriptor: usize): v
 function sendReset(subflow: Subflow, connection: Connection | null, descriptor: usize): void {
   const header = tcpHeaderAt(descriptor, subflow.link, subflow.localHi, subflow.localLo);
   const bytes = resetOptions(header + 20, subflow, connection);
+  if (bytes != 0 && subflow.rstReason == RST_FASTCLOSE && connection !== null) fastclosedAdd(connection, subflow);
   const known = subflow.state != TCP_SYN_SENT;
   writeTcpHeader(
     header,
