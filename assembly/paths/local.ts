@@ -49,18 +49,19 @@ export function endpointChanged(connection: Connection, index: i32, before: u32)
   const endpoint = endpointAt(index);
   const changed = endpoint.flags ^ before;
   const id = endpointIdOn(connection, index);
+  if ((changed & ENDPOINT_FULLMESH) != 0 && (endpoint.flags & ENDPOINT_SUBFLOW) != 0) {
+    lostForgetLocal(connection, endpoint.hi, endpoint.lo);
+    closeFrom(connection, endpoint.hi, endpoint.lo, id, false);
+    connection.opened &= ~(1 << index);
+    useEndpoint(connection, index);
+  }
+  // Of subflows that were closed just now nobody has to know the priority.
   if ((changed & ENDPOINT_BACKUP) != 0) {
     for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next) {
       const subflow = changetype<Subflow>(at);
       if (isOpen(subflow) && subflow.localHi == endpoint.hi && subflow.localLo == endpoint.lo)
         setBackup(subflow, (endpoint.flags & ENDPOINT_BACKUP) != 0);
     }
-  }
-  if ((changed & ENDPOINT_FULLMESH) != 0 && (endpoint.flags & ENDPOINT_SUBFLOW) != 0) {
-    lostForgetLocal(connection, endpoint.hi, endpoint.lo);
-    closeFrom(connection, endpoint.hi, endpoint.lo, id, false);
-    connection.opened &= ~(1 << index);
-    useEndpoint(connection, index);
   }
 }
 

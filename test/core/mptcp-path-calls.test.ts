@@ -274,6 +274,17 @@ describe.each(VARIANTS)('endpoints while data flows (%s)', (variant) => {
     expect(script.subflow(handle, 1).flags & SUBFLOW_BACKUP_LOCAL).toBe(0);
   });
 
+  it('that change the flags fullmesh and backup close their subflows without a word of their priority', () => {
+    const script = open();
+    const id = script.endpoint(OWN, ENDPOINT_SUBFLOW | ENDPOINT_FULLMESH, 5);
+    const { peer } = mptcpPassive(script);
+    const second = joinPassive(peer);
+    script.skip();
+    expect(script.x.mptcp_endpoint_change(id, ENDPOINT_SUBFLOW | ENDPOINT_BACKUP)).toBe(0);
+    second.expect('FA', { mptcp: [{ dss: true }] });
+    expect(optionsTo(script, second).filter((option) => 'prio' in option)).toEqual([]);
+  });
+
   it('removed and added again are used again, the initial one with id 0', () => {
     const script = open();
     script.endpoint('10.0.0.2', ENDPOINT_SUBFLOW, 3);
