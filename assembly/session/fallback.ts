@@ -73,7 +73,8 @@ function keeps(subflow: Subflow): bool {
 }
 
 /**
- * True when the connection can go on without mappings: all that is unacknowledged lies on its only subflow in a line.
+ * True when the connection can go on without mappings: all that is unacknowledged lies on its only subflow in a line, and
+ * nothing that the subflow acknowledged waits for its mapping, which the peer may have sent once more.
  * `told`: the peer said that it does, so that it has no second subflow; else a join under way may be complete there.
  */
 export function mayFallBack(connection: Connection, subflow: Subflow, told: bool): bool {
@@ -84,6 +85,7 @@ export function mayFallBack(connection: Connection, subflow: Subflow, told: bool
     isSynchronized(subflow) &&
     subflow.finSent == 0 &&
     subflow.rstDue == 0 &&
+    subflow.heldHead == 0 &&
     sentInLine(connection, subflow)
   );
 }

@@ -97,7 +97,7 @@ import { fastcloseInput, fastcloseValid, fastcloseWaits } from './fastclose';
 import { mappingReceived } from './mapping';
 import { connectionConfirmed, handshakeDone, joinConfirmed } from './open';
 import { endOfStream } from './place';
-import { takeData } from './receive';
+import { placeHeld, takeData } from './receive';
 import { dataAcknowledged, pushLater } from './send';
 import { singleHeard, singleWanted } from './single';
 
@@ -300,7 +300,7 @@ function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): b
   const unanswered = connection.confirmed == 0 && subflow.sndUna != subflow.iss + 1;
   const untouched =
     connection.rcvNxt == connection.rcvStart &&
-    subflow.receiveMapHead == 0 &&
+    (subflow.receiveMapHead | subflow.heldHead) == 0 &&
     connection.subflowsTotal == 1 &&
     (subflow.flags & SUBFLOW_INITIAL) != 0;
   if (untouched && (segment.payloadLength > 0 || unanswered)) {
@@ -396,7 +396,8 @@ function takeMapping(
 ): bool {
   if (!checkedAsAgreed(connection, subflow, checked)) return false;
   if (connection.failWait == FAIL_SENT && !mappingInLine(connection, subflow, dsn, ssn)) return false;
-  if (mappingReceived(subflow, dsn, subflow.irs + ssn, length, checksum, fin, checked)) return true;
+  if (mappingReceived(subflow, dsn, subflow.irs + ssn, length, checksum, fin, checked))
+    return subflow.heldHead == 0 || placeHeld(connection, subflow);
   count(COUNTER_MPTCP_DSSNotMatching);
   resetDue(subflow, <u8>RESET_MPTCP);
   return false;

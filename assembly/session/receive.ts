@@ -4,7 +4,7 @@ import { dsnLt, seqLe, seqLt } from '../memory/sequence';
 import { now } from '../state/clock';
 import { Connection } from '../state/connection';
 import { count } from '../state/counters';
-import { ReceiveMap } from '../state/datamap';
+import { HeldPiece, ReceiveMap } from '../state/datamap';
 import { eventRaise } from '../state/events';
 import { ownerOf, Subflow, subflowRanges } from '../state/subflow';
 import { finReceived } from '../tcp/close';
@@ -17,7 +17,8 @@ import { segment, TCP_FLAG_FIN } from '../wire/segment';
 import { bufferAddress, bufferReceived } from './buffer';
 import { checksumFailed, failEnded } from './fail';
 import { mappingMissing } from './fallback';
-import { mapFor, mapsDropFilled } from './mapping';
+import { heldRenew, heldSplit, heldTooLong, heldTrim, hold, mappingFollows, unhold } from './held';
+import { mapBehind, mapFor, mapsDropFilled } from './mapping';
 import { deliver, endOfLine, placeLinear, settleEnd } from './place';
 
 /**
@@ -104,6 +105,13 @@ function placePiece(connection: Connection, subflow: Subflow, from: u64, to: u64
     const seq = subflow.rcvNxt + <u32>(from - subflow.rcvOffset);
     const found = mapFor(subflow, seq);
     if (found == 0) {
+      if (mappingFollows()) {
+        const held = holdPiece(connection, subflow, from, to, address);
+        if (held == 0) return false;
+        from += held;
+        address += held;
+        continue;
+      }
       if (!mappingMissing(connection, subflow, from)) return false;
       return placeLinear(connection, subflow, from, to, address);
     }
@@ -126,6 +134,62 @@ function placePiece(connection: Connection, subflow: Subflow, from: u64, to: u64
   }
   mapsDropFilled(subflow);
   return true;
+}
+
+/** Bytes whose mapping is to follow are kept for it. Returns how many from the front were taken. */
+function holdPiece(connection: Connection, subflow: Subflow, from: u64, to: u64, address: usize): u32 {
+  const seq = subflow.rcvNxt + <u32>(from - subflow.rcvOffset);
+  const behind = mapBehind(subflow, seq);
+  let length = <u32>(to - from);
+  if (behind != 0) length = min<u32>(length, changetype<ReceiveMap>(behind).seq - seq);
+  const held = hold(connection, subflow, seq, length, address);
+  if (held == 0) return 0;
+  if (!tcpReceived(subflow, from, from + held)) {
+    unhold(subflow, seq, held);
+    return 0;
+  }
+  return heldTooLong(subflow) ? 0 : held;
+}
+
+/** A mapping came: what waited for it goes to its place. Returns false when the subflow is reset. */
+export function placeHeld(connection: Connection, subflow: Subflow): bool {
+  const expected = connection.rcvNxt;
+  const verified = connection.checksum == 0;
+  const first = changetype<HeldPiece>(subflow.heldHead).seq;
+  let before: usize = 0;
+  let at = subflow.heldHead;
+  while (at != 0) {
+    const piece = changetype<HeldPiece>(at);
+    const next = piece.next;
+    const found = mapFor(subflow, piece.seq);
+    if (found == 0) {
+      const behind = mapBehind(subflow, piece.seq);
+      const left = behind != 0 ? changetype<ReceiveMap>(behind).seq - piece.seq : piece.length;
+      before = at;
+      at = left < piece.length && heldSplit(piece, left) ? piece.next : next;
+      continue;
+    }
+    const map = changetype<ReceiveMap>(found);
+    const within = piece.seq - map.seq;
+    const length = min<u32>(piece.length, map.length - within);
+    const address = piece.page + piece.offset;
+    // What finds no room is lost: the peer sends it again, as nothing acknowledges it at data level.
+    const placed = deliver(connection, map.dsn + within, address, length, verified);
+    map.received += placed;
+    if (!verified) {
+      if (connection.subflowCount > 1) dispute(connection, subflow, map.dsn + within, placed);
+      map.sum = sumOddPiece(address, placed, map.sum, (within & 1) != 0);
+    }
+    const rest = piece.length - length;
+    heldTrim(subflow, before, piece, length);
+    if (!verified && map.received == map.length && !verify(connection, subflow, map)) return subflow.rstDue == 0;
+    // Another mapping may hold for the rest of it.
+    if (rest == 0) at = next;
+  }
+  settleEnd(connection);
+  if (connection.rcvNxt != expected) eventRaise(connection, EVENT_READABLE);
+  if (subflow.heldHead != 0 && changetype<HeldPiece>(subflow.heldHead).seq != first) heldRenew(connection, subflow);
+  return !heldTooLong(subflow);
 }
 
 /** All bytes of a mapping have arrived: its checksum decides whether they count (RFC 8684 section 3.3). */

@@ -72,6 +72,17 @@ export class ReceiveMap {
   disputed: u32;
 }
 
+/** Bytes of a subflow that wait for their mapping, all of them in one page; of the pool of receive maps. */
+@unmanaged
+export class HeldPiece {
+  next: usize;
+  /** First sequence number on the subflow. */
+  seq: u32;
+  length: u32;
+  page: usize;
+  offset: u32;
+}
+
 export const mapPool: Pool = changetype<Pool>(memory.data(64, 8));
 export const segmentPool: Pool = changetype<Pool>(memory.data(64, 8));
 export const receiveMapPool: Pool = changetype<Pool>(memory.data(64, 8));

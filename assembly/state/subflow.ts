@@ -317,6 +317,10 @@ export class Subflow {
   bareAcks: u8;
   /** Segments in order without a mapping, since the last mapping. */
   unmapped: u8;
+  /** HeldPieces: bytes that wait for their mapping, in order; 0 for none. */
+  heldHead: usize;
+  /** The sequence number where the first of them has waited for too long. */
+  heldEnd: u32;
   /** SYN/ACKs of the peer after the first, as if the third ACK had not come. */
   synAcksAgain: u8;
   /** bytesAcked at the last three congestion events, the latest in lossAt2 (OLIA). */

@@ -11,13 +11,14 @@ import {
   TCP_LAST_ACK,
   TCP_TIME_WAIT,
 } from '../abi';
+import { pageRelease } from '../memory/pages';
 import { poolFree } from '../memory/pool';
 import { rangeClear } from '../memory/ranges';
 import { timerCancel } from '../memory/wheel';
 import { now } from '../state/clock';
 import { config } from '../state/config';
 import { count } from '../state/counters';
-import { DataMap, mapFree, ReceiveMap, receiveMapPool } from '../state/datamap';
+import { DataMap, HeldPiece, mapFree, ReceiveMap, receiveMapPool } from '../state/datamap';
 import { FAST_OPEN_EARLY, Subflow, subflowPool, subflowRanges, subflowTimer } from '../state/subflow';
 import { segment, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/segment';
 import { acknowledgeOutside } from './challenge';
@@ -128,6 +129,12 @@ export function subflowRelease(subflow: Subflow): void {
     poolFree(receiveMapPool, front);
   }
   subflow.receiveMapTail = 0;
+  while (subflow.heldHead != 0) {
+    const piece = changetype<HeldPiece>(subflow.heldHead);
+    subflow.heldHead = piece.next;
+    pageRelease(piece.page);
+    poolFree(receiveMapPool, changetype<usize>(piece));
+  }
 }
 
 /** Frees a subflow that its connection has let go. */
