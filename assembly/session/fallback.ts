@@ -74,7 +74,8 @@ function keeps(subflow: Subflow): bool {
 
 /**
  * True when the connection can go on without mappings: all that is unacknowledged lies on its only subflow in a line, and
- * nothing that the subflow acknowledged waits for its mapping, which the peer may have sent once more.
+ * nothing that the subflow acknowledged waits for its mapping, which the peer may have sent once more. Nor may its FIN be
+ * due, which would end the stream.
  * `told`: the peer said that it does, so that it has no second subflow; else a join under way may be complete there.
  */
 export function mayFallBack(connection: Connection, subflow: Subflow, told: bool): bool {
@@ -85,7 +86,7 @@ export function mayFallBack(connection: Connection, subflow: Subflow, told: bool
     isSynchronized(subflow) &&
     subflow.finSent == 0 &&
     subflow.rstDue == 0 &&
-    subflow.heldHead == 0 &&
+    (subflow.heldHead | <usize>subflow.closing) == 0 &&
     sentInLine(connection, subflow)
   );
 }

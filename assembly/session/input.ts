@@ -300,7 +300,7 @@ function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): b
   const unanswered = connection.confirmed == 0 && subflow.sndUna != subflow.iss + 1;
   const untouched =
     connection.rcvNxt == connection.rcvStart &&
-    (subflow.receiveMapHead | subflow.heldHead) == 0 &&
+    (subflow.receiveMapHead | subflow.heldHead | <usize>subflow.closing) == 0 &&
     connection.subflowsTotal == 1 &&
     (subflow.flags & SUBFLOW_INITIAL) != 0;
   if (untouched && (segment.payloadLength > 0 || unanswered)) {

@@ -9,6 +9,7 @@ import {
   CONFIG_TIME_WAIT,
   ENDPOINT_SUBFLOW,
   ERR_NOT_FOUND,
+  FALLBACK_NONE,
   PATH_MANAGER_FULLMESH,
   PATH_MODE_SINGLE,
 } from '../../host/abi.js';
@@ -234,6 +235,24 @@ describe.each(VARIANTS)('a subflow that this side closes (%s)', (variant) => {
     expect(script.info(handle).subflows).toBe(0);
     const next = joinPassive(peer, { unanswered: true });
     next.expect('A', { seq: 1, ack: 1, data: ', for the next', mptcp: [{ dsn: peer.remoteDsn(10) }] });
+  });
+
+  it('does not become the only one of a connection without mappings, whose stream its FIN would end', () => {
+    for (const begun of [false, true]) {
+      const script = open();
+      const { peer, handle } = mptcpPassive(script);
+      if (begun) peer.send('A', { seq: 1, ack: 1, data: 'mapped', mptcp: [peer.map(0, 1, 6)] });
+      script.skip();
+      expect(close(script, handle, 1)).toBe(0);
+      const seq = begun ? 7 : 1;
+      for (let times = 0; times < 2; times++) peer.send('A', { seq, ack: 1, data: 'stripped' });
+      expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, confirmed: 1 });
+      expect(script.readText(handle)).toBe(begun ? 'mapped' : '');
+      let last = '';
+      for (let packet = script.take(peer); packet !== undefined; packet = script.take(peer)) last = packet.flags;
+      expect(last).toBe('RA');
+      expect(script.info(handle).subflows).toBe(0);
+    }
   });
 
   it('has its data carried by one that joins while it closes', () => {
