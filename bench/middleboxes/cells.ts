@@ -1,7 +1,7 @@
 import type { Place, Result, Scenario } from './transfer.js';
 import { VARIANTS } from './variants.js';
 
-/** A scenario with its name, `middleboxes/BOX-ipv4-2sf-PLACE-checksum`; what is as usual is left out. */
+/** A scenario with its name, `middleboxes/BOX-ipv4-2sf-PLACE-checksum-v0`; what is as usual is left out. */
 export interface Cell extends Scenario {
   readonly name: string;
 }
@@ -13,14 +13,22 @@ const PLACES: readonly { readonly paths: 1 | 2; readonly place: Place }[] = [
   { paths: 2, place: 'joined' },
 ];
 
+/** Version 0 over IPv4 alone: its options are the same over IPv6. */
+const NETWORKS: readonly { readonly ipv6: boolean; readonly version: 0 | 1 }[] = [
+  { ipv6: false, version: 1 },
+  { ipv6: true, version: 1 },
+  { ipv6: false, version: 0 },
+];
+
 export const CELLS: readonly Cell[] = VARIANTS.flatMap((variant) =>
-  [false, true].flatMap((ipv6) =>
+  NETWORKS.flatMap(({ ipv6, version }) =>
     PLACES.flatMap(({ paths, place }) =>
       [false, true].map((checksum) => {
         const parts = [variant.name, ipv6 ? 'ipv6' : 'ipv4', `${paths}sf`];
         if (place !== 'all') parts.push(place);
         if (checksum) parts.push('checksum');
-        return { name: `middleboxes/${parts.join('-')}`, variant, ipv6, paths, place, checksum };
+        if (version === 0) parts.push('v0');
+        return { name: `middleboxes/${parts.join('-')}`, variant, ipv6, paths, place, checksum, version };
       }),
     ),
   ),

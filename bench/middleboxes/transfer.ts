@@ -22,6 +22,8 @@ export interface Scenario {
   readonly paths: 1 | 2;
   readonly place: Place;
   readonly checksum: boolean;
+  /** Of Multipath TCP; 1 when left out. */
+  readonly version?: 0 | 1;
   /** Plain TCP, to compare with. */
   readonly plain?: boolean;
 }
@@ -130,13 +132,14 @@ export async function runScenario(scenario: Scenario, orders: readonly Order[] =
   }
 }
 
-function makeBed({ variant, ipv6, paths, place, checksum }: Scenario): Bed {
+function makeBed({ variant, ipv6, paths, place, checksum, version }: Scenario): Bed {
   const network = new Network({ seed: SEED });
   const config = {
     ...CONFIG,
     checksumEnabled: checksum,
     limitSubflows: 2,
     limitAddAddrAccepted: 2,
+    ...(version === 0 ? { connectVersions: [0] as const, listenVersions: [0] as const } : {}),
     ...(variant.mapBytes === undefined ? {} : { mapBytes: variant.mapBytes }),
   };
   const client = network.host('client', { memory: MEMORY, config });

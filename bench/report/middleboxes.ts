@@ -23,7 +23,7 @@ export function withMiddleboxTable(page: string, measurements: readonly Measurem
   return `${page.slice(0, from + BEGIN.length)}\n\n${middleboxTable(measurements)}\n\n${page.slice(to)}`;
 }
 
-/** One row for each box; what differs between IPv4 and IPv6, or with the checksum, stands apart. */
+/** One row for each box; what differs between IPv4 and IPv6, with the checksum, or in version 0, stands apart. */
 export function middleboxTable(measurements: readonly Measurement[]): string {
   const found = new Map(measurements.map((each) => [each.name, each]));
   const rows = VARIANTS.flatMap((variant) => {
@@ -33,10 +33,16 @@ export function middleboxTable(measurements: readonly Measurement[]): string {
     const plain = String(found.get(first.name)?.details.plain ?? '');
     const columns = COLUMNS.map(({ cells }) => {
       const here = own.filter(cells);
-      const texts = [false, true].map((checksum) =>
-        joined(here.filter((cell) => cell.checksum === checksum).map((cell) => became(found.get(cell.name)))),
-      );
-      return texts[0] === texts[1] ? (texts[0] ?? '') : `${texts[0]}; checksum: ${texts[1]}`;
+      const text = (of: readonly Cell[]): string => {
+        const texts = [false, true].map((checksum) =>
+          joined(of.filter((cell) => cell.checksum === checksum).map((cell) => became(found.get(cell.name)))),
+        );
+        return texts[0] === texts[1] ? (texts[0] ?? '') : `${texts[0]}; checksum: ${texts[1]}`;
+      };
+      const one = here.filter(({ version }) => version !== 0);
+      const zero = here.filter(({ version }) => version === 0);
+      if (zero.length === 0 || text(zero) === text(one.filter(({ ipv6 }) => !ipv6))) return text(one);
+      return `${text(one)}; version 0: ${text(zero)}`;
     });
     return [[`\`${variant.name}\``, variant.does, plain, ...columns]];
   });

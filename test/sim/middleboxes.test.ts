@@ -155,7 +155,10 @@ describe('a box on a wire', () => {
 
 describe('connections through boxes', () => {
   for (const [row, { name }] of VARIANTS.entries()) {
-    const cells = CELLS.filter(({ variant, ipv6, place }) => variant.name === name && !ipv6 && place === 'all');
+    const all = CELLS.filter(({ variant, ipv6, place }) => variant.name === name && !ipv6 && place === 'all');
+    // Of version 0 one in four, another for each box.
+    const old = all.filter(({ version }) => version === 0).slice(row % 4, (row % 4) + 1);
+    const cells = [...all.filter(({ version }) => version !== 0), ...old];
     it(`come out as plain TCP does, or better: ${name}`, async () => {
       let interventions = 0;
       // One of the ways to end in each cell; the bench has all of them.
