@@ -138,10 +138,8 @@ export function sessionInput(subflow: Subflow): void {
   }
   if ((signals & SIGNAL_DATA) != 0 && (segment.payloadLength > 0 || subflow.finKnown != 0 || isFin())) {
     signals |= takeData(subflow);
-    // A FIN closes this subflow only; what it still owes is sent before ours (RFC 8684 section 3.3.3). Behind a DATA_FIN
-    // it says nothing new: until ours is acknowledged the peer takes data there, too (appendix D).
-    const ended = connection.rcvFinState == 2 && connection.finState != 3 && connection.state != CONNECTION_CLOSED;
-    if (connection.multipath != 0 && subflow.finReceived != 0 && !ended) {
+    // A FIN closes this subflow only; what it still owes is sent before ours (RFC 8684 section 3.3.3).
+    if (connection.multipath != 0 && subflow.finReceived != 0 && !stillTakesData(connection)) {
       if (connection.state != CONNECTION_CLOSED && !isOver(connection)) pathClosedByPeer(connection, subflow);
       closeSending(subflow);
     }
@@ -157,6 +155,14 @@ export function sessionInput(subflow: Subflow): void {
   sessionProgress(connection);
   if ((signals & SIGNAL_CLOSED) != 0) sessionSubflowClosed(subflow, 0);
   else if ((signals & SIGNAL_TIME_WAIT) != 0) sessionSubflowTimeWait(subflow);
+}
+
+/**
+ * True for a peer whose FINs say nothing new behind its DATA_FIN: until ours is acknowledged it takes data by the subflows
+ * it ended, too (RFC 8684 appendix D).
+ */
+function stillTakesData(connection: Connection): bool {
+  return connection.rcvFinState == 2 && connection.finState != 3 && connection.state != CONNECTION_CLOSED;
 }
 
 /**
