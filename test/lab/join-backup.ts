@@ -58,10 +58,8 @@ const further: readonly JoinCell[] = [
   {
     name: 'a subflow from the beginning, then no more',
     async run(bed) {
-      await bed.limits([1, 0], [1, 0]);
       const id = await bed.client.add(3, ['subflow', 'backup']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 0], joins: 1 });
       bed.expect(bed.server, { MPJoinSynBackupRx: 1 });
       await bed.client.change(id, 'nobackup');
       await bed.counted(bed.server, { MPPrioRx: 1 });
@@ -73,10 +71,8 @@ const further: readonly JoinCell[] = [
   {
     name: 'the subflow to an announced address, by the server',
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
       const id = await bed.server.add(2, ['signal']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1 });
       await bed.server.change(id, 'backup');
       await bed.counted(bed.client, { MPPrioRx: 1 });
       await bed.finish();
@@ -91,10 +87,8 @@ const further: readonly JoinCell[] = [
     // Boxes that are too slow lose packets: nothing that tshark should judge, and kernels have none.
     tampers: true,
     async run(bed) {
-      await bed.limits([1, 0], [1, 0]);
       const id = await bed.client.add(2, ['subflow']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 0], joins: 1 });
       const both = await bed.comparison([1, 2], COMPARED);
       await bed.client.change(id, 'backup');
       await bed.counted(bed.server, { MPPrioRx: 1 });

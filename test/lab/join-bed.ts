@@ -64,6 +64,15 @@ export interface StartOptions {
   readonly piece?: number;
 }
 
+/** How most connections begin. */
+export interface Beginning extends StartOptions {
+  /** Limits of each side: subflows, and announced addresses that are taken. */
+  readonly server: readonly [subflows: number, addresses: number];
+  readonly client: readonly [subflows: number, addresses: number];
+  /** Joins to wait for. */
+  readonly joins?: number;
+}
+
 /** Numbers that counters must have: exactly, or at least and at most. */
 export type Expected = Partial<Record<Counted, number | readonly [least: number, most: number]>>;
 
@@ -148,10 +157,12 @@ export class JoinBed {
     return this.server.kind === 'kernel' ? this.server : this.client;
   }
 
-  /** Limits of both sides: subflows, and announced addresses that are taken. */
-  async limits(server: readonly [number, number], client: readonly [number, number]): Promise<void> {
+  /** Sets the limits of both sides, opens the connection between the endpoints they have by then, and waits for joins. */
+  async begin({ server, client, joins, ...start }: Beginning): Promise<void> {
     await this.server.limits(...server);
     await this.client.limits(...client);
+    await this.start(start);
+    if (joins !== undefined) await this.joined(joins);
   }
 
   /** A path, from 1. @throws Error between kernels, whose paths nothing stands on. */

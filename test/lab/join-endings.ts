@@ -10,9 +10,8 @@ export const joinFastclose = joinScenario(
       (subflows): JoinCell => ({
         name: `by the ${by}, ${subflows === 1 ? 'one subflow' : 'two subflows'}`,
         async run(bed) {
-          await bed.limits([1, 0], [1, 0]);
           if (subflows === 2) await bed.client.add(2, ['subflow']);
-          await bed.start();
+          await bed.begin({ server: [1, 0], client: [1, 0] });
           if (subflows === 2) await bed.joined(1);
           await bed.moves();
           const [closes, other] = by === 'client' ? [bed.client, bed.server] : [bed.server, bed.client];

@@ -4,8 +4,7 @@ const cells: readonly JoinCell[] = [
   {
     name: 'a subflow is added',
     async run(bed) {
-      await bed.limits([1, 0], [1, 0]);
-      await bed.start();
+      await bed.begin({ server: [1, 0], client: [1, 0] });
       await bed.moves();
       await bed.client.add(3, ['subflow']);
       await bed.joined(1);
@@ -16,8 +15,7 @@ const cells: readonly JoinCell[] = [
   {
     name: 'two subflows are added',
     async run(bed) {
-      await bed.limits([2, 0], [2, 0]);
-      await bed.start();
+      await bed.begin({ server: [2, 0], client: [2, 0] });
       await bed.moves();
       await bed.client.add(2, ['subflow']);
       await bed.client.add(3, ['subflow']);
@@ -29,8 +27,7 @@ const cells: readonly JoinCell[] = [
   {
     name: 'an address is added',
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
-      await bed.start();
+      await bed.begin({ server: [1, 0], client: [1, 1] });
       await bed.moves();
       await bed.server.add(2, ['signal']);
       await bed.joined(1);
@@ -43,10 +40,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'removed and added again',
     async run(bed) {
-      await bed.limits([1, 1], [1, 1]);
       const id = await bed.client.add(2, ['subflow'], { id: 2 });
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 1], client: [1, 1], joins: 1 });
       await bed.client.remove(id);
       await bed.counted(bed.server, { RmAddr: 1 });
       await bed.counted(bed.client, { RmSubflow: 1 });
@@ -61,10 +56,8 @@ const cells: readonly JoinCell[] = [
     name: 'an address removed and added again',
     async run(bed) {
       // A kernel counts an address as taken still when the subflow's reset comes before it dealt with REMOVE_ADDR.
-      await bed.limits([2, 2], [2, 2]);
       const id = await bed.server.add(2, ['signal'], { id: 2 });
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [2, 2], client: [2, 2], joins: 1 });
       await bed.server.remove(id);
       await bed.counted(bed.client, { RmAddr: 1 });
       await bed.counted(bed.server, { RmSubflow: 1 });

@@ -72,11 +72,9 @@ function beside(from: Role): JoinCell {
     async run(bed) {
       await bed.server.set(CHECKSUM);
       await bed.client.set(CHECKSUM);
-      await bed.limits([1, 0], [1, 0]);
       await bed.client.add(2, ['subflow']);
       const corruption = corruptOnce(bed.link(2), wayOf(bed, from));
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 0], joins: 1 });
       await bed.moves();
       const [sender, receiver] = from === 'client' ? [bed.client, bed.server] : [bed.server, bed.client];
       // A segment that came before, or that TCP sends again, is of no use to the receiver: then the next is changed.

@@ -9,11 +9,9 @@ const AFTER = 1 << 20;
 
 /** Two more subflows, the last one with flags of its own; then paths fail in the middle of the transfer. */
 async function fail(bed: JoinBed, failing: readonly number[], last: readonly EndpointFlag[]): Promise<number> {
-  await bed.limits([2, 1], [2, 1]);
   await bed.server.add(2, ['signal']);
   await bed.client.add(3, last);
-  await bed.start();
-  await bed.joined(2);
+  await bed.begin({ server: [2, 1], client: [2, 1], joins: 2 });
   await bed.moves();
   for (const path of failing) bed.link(path).cut();
   const before = bed.ours.peer.received() ?? 0;

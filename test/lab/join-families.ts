@@ -1,4 +1,3 @@
-import type { JoinBed } from './join-bed.js';
 import { type JoinCell, joinScenario } from './join-cells.js';
 import { addressOf, type Family } from './sides.js';
 
@@ -8,10 +7,8 @@ const native: readonly JoinCell[] = [
   {
     name: 'a subflow',
     async run(bed) {
-      await bed.limits([1, 0], [1, 0]);
       await bed.client.add(3, ['subflow'], V6);
-      await bed.start(V6);
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 0], joins: 1, ...V6 });
       await bed.finish();
       bed.joins(1);
     },
@@ -19,9 +16,8 @@ const native: readonly JoinCell[] = [
   {
     name: 'an address not taken',
     async run(bed) {
-      await bed.limits([2, 0], [2, 0]);
       await bed.server.add(2, ['signal'], V6);
-      await bed.start(V6);
+      await bed.begin({ server: [2, 0], client: [2, 0], ...V6 });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.finish();
       bed.joins(0);
@@ -31,10 +27,8 @@ const native: readonly JoinCell[] = [
   {
     name: 'an address taken, then removed',
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
       const id = await bed.server.add(2, ['signal'], V6);
-      await bed.start(V6);
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1, ...V6 });
       await bed.server.remove(id);
       await bed.counted(bed.client, { RmAddr: 1 });
       await bed.finish();
@@ -46,11 +40,9 @@ const native: readonly JoinCell[] = [
   {
     name: 'an address and a subflow, both removed',
     async run(bed) {
-      await bed.limits([2, 0], [2, 1]);
       const announced = await bed.server.add(2, ['signal'], V6);
       const opened = await bed.client.add(3, ['subflow'], V6);
-      await bed.start(V6);
-      await bed.joined(2);
+      await bed.begin({ server: [2, 0], client: [2, 1], joins: 2, ...V6 });
       await bed.server.remove(announced);
       await bed.client.remove(opened);
       await bed.counted(bed.server, { RmAddr: 1 });
@@ -73,16 +65,14 @@ function mappedCells(): JoinCell[] {
     ['the endpoint', false, true],
   ] as const;
   return forms.flatMap(([what, socket, endpoint]): JoinCell[] => {
-    const start = (bed: JoinBed): Promise<void> => bed.start(socket ? { host: mapped(addressOf('server', 1)) } : {});
+    const over = socket ? { host: mapped(addressOf('server', 1)) } : {};
     const more = (address: string) => (endpoint ? { address: mapped(address) } : {});
     return [
       {
         name: `a subflow, ${what} mapped`,
         async run(bed) {
-          await bed.limits([1, 0], [1, 0]);
           await bed.client.add(3, ['subflow'], more(addressOf('client', 3)));
-          await start(bed);
-          await bed.joined(1);
+          await bed.begin({ server: [1, 0], client: [1, 0], joins: 1, ...over });
           await bed.finish();
           bed.joins(1);
         },
@@ -90,10 +80,8 @@ function mappedCells(): JoinCell[] {
       {
         name: `an address, ${what} mapped`,
         async run(bed) {
-          await bed.limits([1, 0], [1, 1]);
           await bed.server.add(2, ['signal'], more(addressOf('server', 2)));
-          await start(bed);
-          await bed.joined(1);
+          await bed.begin({ server: [1, 0], client: [1, 1], joins: 1, ...over });
           await bed.counted(bed.server, { EchoAdd: 1 });
           await bed.finish();
           bed.joins(1);
@@ -109,9 +97,8 @@ const mixed: readonly JoinCell[] = [
     (family: Family): JoinCell => ({
       name: `no subflow from an address of ${family} to one of the other family`,
       async run(bed) {
-        await bed.limits([1, 0], [1, 0]);
         await bed.client.add(3, ['subflow'], { family });
-        await bed.start({ family: family === 'ipv4' ? 'ipv6' : 'ipv4' });
+        await bed.begin({ server: [1, 0], client: [1, 0], family: family === 'ipv4' ? 'ipv6' : 'ipv4' });
         await bed.flow();
         await bed.finish();
         bed.joins(0);
@@ -121,10 +108,8 @@ const mixed: readonly JoinCell[] = [
   {
     name: 'subflows of both families',
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
       await bed.server.add(1, ['signal']);
-      await bed.start({ host: addressOf('server', 2, 'ipv6') });
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1, host: addressOf('server', 2, 'ipv6') });
       await bed.finish();
       bed.joins(1);
     },
@@ -132,11 +117,9 @@ const mixed: readonly JoinCell[] = [
   {
     name: 'a full mesh does not cross families',
     async run(bed) {
-      await bed.limits([4, 0], [4, 1]);
       await bed.client.add(2, ['subflow', 'fullmesh'], V6);
       await bed.server.add(1, ['signal']);
-      await bed.start({ host: addressOf('server', 2, 'ipv6') });
-      await bed.joined(1);
+      await bed.begin({ server: [4, 0], client: [4, 1], joins: 1, host: addressOf('server', 2, 'ipv6') });
       await bed.flow();
       await bed.finish();
       bed.joins(1);

@@ -10,11 +10,9 @@ export const joinFullmesh = joinScenario(
       name: 'two of the client, one of the server added later',
       options: FOUR,
       async run(bed) {
-        await bed.limits([4, 0], [4, 1]);
         await bed.client.add(2, ['subflow', 'fullmesh']);
         await bed.client.add(3, ['subflow', 'fullmesh']);
-        await bed.start();
-        await bed.joined(2);
+        await bed.begin({ server: [4, 0], client: [4, 1], joins: 2 });
         await bed.server.add(2, ['signal']);
         await bed.joined(4);
         await bed.finish();
@@ -26,10 +24,8 @@ export const joinFullmesh = joinScenario(
       name: 'one of the server, one of the client added later',
       options: FOUR,
       async run(bed) {
-        await bed.limits([3, 1], [3, 1]);
         await bed.server.add(2, ['signal']);
-        await bed.start();
-        await bed.joined(1);
+        await bed.begin({ server: [3, 1], client: [3, 1], joins: 1 });
         await bed.client.add(3, ['subflow', 'fullmesh']);
         await bed.joined(3);
         await bed.finish();
@@ -42,10 +38,8 @@ export const joinFullmesh = joinScenario(
         name: `one of the server, two of the client added later, ${most} subflows at most`,
         options: FOUR,
         async run(bed) {
-          await bed.limits([most, 2], [most, 1]);
           await bed.server.add(2, ['signal']);
-          await bed.start();
-          await bed.joined(1);
+          await bed.begin({ server: [most, 2], client: [most, 1], joins: 1 });
           await bed.client.add(3, ['subflow', 'fullmesh']);
           await bed.client.add(4, ['subflow', 'fullmesh']);
           await bed.joined(most);
@@ -59,10 +53,8 @@ export const joinFullmesh = joinScenario(
     {
       name: 'the flag is set',
       async run(bed) {
-        await bed.limits([4, 4], [4, 4]);
         const id = await bed.client.add(2, ['subflow']);
-        await bed.start();
-        await bed.joined(1);
+        await bed.begin({ server: [4, 4], client: [4, 4], joins: 1 });
         await bed.client.change(id, 'fullmesh');
         await bed.joined(2);
         await bed.finish();
@@ -73,10 +65,8 @@ export const joinFullmesh = joinScenario(
     {
       name: 'the flag is taken away',
       async run(bed) {
-        await bed.limits([4, 4], [4, 4]);
         const id = await bed.client.add(2, ['subflow', 'fullmesh']);
-        await bed.start();
-        await bed.joined(1);
+        await bed.begin({ server: [4, 4], client: [4, 4], joins: 1 });
         await bed.client.change(id, 'nofullmesh');
         await bed.joined(2);
         await bed.finish();
@@ -87,10 +77,8 @@ export const joinFullmesh = joinScenario(
     {
       name: 'the flag is taken away together with backup',
       async run(bed) {
-        await bed.limits([4, 4], [4, 4]);
         const id = await bed.client.add(2, ['subflow', 'backup', 'fullmesh']);
-        await bed.start();
-        await bed.joined(1);
+        await bed.begin({ server: [4, 4], client: [4, 4], joins: 1 });
         await bed.client.change(id, 'nobackup', 'nofullmesh');
         await bed.joined(2);
         await bed.finish();

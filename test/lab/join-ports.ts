@@ -13,10 +13,8 @@ export const joinPorts = joinScenario(
     {
       name: 'one address',
       async run(bed) {
-        await bed.limits([1, 0], [1, 1]);
         await bed.server.add(2, ['signal'], { port: announcedPort(bed) });
-        await bed.start();
-        await bed.joined(1);
+        await bed.begin({ server: [1, 0], client: [1, 1], joins: 1 });
         await bed.counted(bed.server, { EchoAdd: 1 });
         await bed.finish();
         bed.joins(1);
@@ -27,11 +25,9 @@ export const joinPorts = joinScenario(
     {
       name: 'one address and a subflow, both removed',
       async run(bed) {
-        await bed.limits([2, 0], [2, 1]);
         const announced = await bed.server.add(2, ['signal'], { port: announcedPort(bed) });
         const opened = await bed.client.add(3, ['subflow']);
-        await bed.start();
-        await bed.joined(2);
+        await bed.begin({ server: [2, 0], client: [2, 1], joins: 2 });
         await bed.counted(bed.server, { EchoAdd: 1 });
         await bed.server.remove(announced);
         await bed.client.remove(opened);
@@ -48,11 +44,9 @@ export const joinPorts = joinScenario(
     ...[0, 1].map((apart) => ({
       name: apart === 0 ? 'two addresses with one port' : 'two addresses with a port each',
       async run(bed: JoinBed) {
-        await bed.limits([2, 2], [2, 2]);
         await bed.server.add(2, ['signal'], { port: announcedPort(bed) });
         await bed.server.add(3, ['signal'], { port: announcedPort(bed, apart) });
-        await bed.start();
-        await bed.joined(2);
+        await bed.begin({ server: [2, 2], client: [2, 2], joins: 2 });
         await bed.counted(bed.server, { EchoAdd: 2 });
         await bed.finish();
         bed.joins(2);
@@ -66,10 +60,8 @@ export const joinPorts = joinScenario(
       pairings: ['weServe'],
       kernels: false,
       async run(bed) {
-        await bed.limits([1, 0], [1, 1]);
         await bed.server.add(2, ['signal'], { port: announcedPort(bed), family: 'ipv6' });
-        await bed.start({ family: 'ipv6' });
-        await bed.joined(1);
+        await bed.begin({ server: [1, 0], client: [1, 1], joins: 1, family: 'ipv6' });
         await bed.counted(bed.server, { EchoAdd: 1 });
         await bed.finish();
         bed.joins(1);

@@ -6,10 +6,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'a subflow',
     async run(bed) {
-      await bed.limits([1, 0], [1, 0]);
       const id = await bed.client.add(3, ['subflow']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 0], joins: 1 });
       await bed.client.remove(id);
       await bed.counted(bed.server, { RmAddr: 1 });
       await bed.finish();
@@ -21,10 +19,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'two subflows',
     async run(bed) {
-      await bed.limits([2, 0], [2, 0]);
       const ids = [await bed.client.add(2, ['subflow']), await bed.client.add(3, ['subflow'])];
-      await bed.start();
-      await bed.joined(2);
+      await bed.begin({ server: [2, 0], client: [2, 0], joins: 2 });
       // A kernel that has not dealt with one REMOVE_ADDR yet drops the next.
       for (const [index, id] of ids.entries()) {
         await bed.client.remove(id);
@@ -38,10 +34,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'an address',
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
       const id = await bed.server.add(2, ['signal']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1 });
       await bed.server.remove(id);
       await bed.counted(bed.client, { RmAddr: 1 });
       await bed.finish();
@@ -53,11 +47,9 @@ const cells: readonly JoinCell[] = [
   {
     name: 'an address and a subflow',
     async run(bed) {
-      await bed.limits([2, 0], [2, 1]);
       const announced = await bed.server.add(2, ['signal']);
       const opened = await bed.client.add(3, ['subflow']);
-      await bed.start();
-      await bed.joined(2);
+      await bed.begin({ server: [2, 0], client: [2, 1], joins: 2 });
       await bed.server.remove(announced);
       await bed.client.remove(opened);
       await bed.counted(bed.server, { RmAddr: 1 });
@@ -72,11 +64,9 @@ const cells: readonly JoinCell[] = [
     name: 'three addresses',
     options: FOUR,
     async run(bed) {
-      await bed.limits([3, 3], [3, 3]);
       const ids = [await bed.server.add(2, ['signal'], { id: 250 })];
       for (const path of [3, 4]) ids.push(await bed.server.add(path, ['signal']));
-      await bed.start();
-      await bed.joined(3);
+      await bed.begin({ server: [3, 3], client: [3, 3], joins: 3 });
       for (const [index, id] of ids.entries()) {
         await bed.server.remove(id);
         await bed.counted(bed.client, { RmAddr: index + 1 });
@@ -91,14 +81,12 @@ const cells: readonly JoinCell[] = [
     name: 'addresses that lead nowhere',
     pairings: ['weConnect'],
     async run(bed) {
-      await bed.limits([3, 3], [3, 3]);
       const ids = [
         await bed.server.add(0, ['signal'], { address: '10.99.12.1' }),
         await bed.server.add(3, ['signal']),
         await bed.server.add(0, ['signal'], { address: '10.99.14.1' }),
       ];
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [3, 3], client: [3, 3], joins: 1 });
       await bed.counted(bed.server, { EchoAdd: 3 });
       for (const [index, id] of ids.entries()) {
         await bed.server.remove(id);
@@ -112,10 +100,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'the first subflow of the client',
     async run(bed) {
-      await bed.limits([1, 0], [1, 0]);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 0], joins: 1 });
       await bed.client.removeInitial();
       await bed.counted(bed.server, { RmAddr: 1 });
       await bed.finish();
@@ -126,10 +112,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'the first address of the server',
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
       await bed.server.add(2, ['signal']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1 });
       await bed.server.removeInitial();
       await bed.counted(bed.client, { RmAddr: 1 });
       await bed.finish();
@@ -141,10 +125,8 @@ const cells: readonly JoinCell[] = [
     name: 'all addresses',
     options: FOUR,
     async run(bed) {
-      await bed.limits([3, 3], [3, 3]);
       for (const path of [2, 3, 4]) await bed.server.add(path, ['signal']);
-      await bed.start();
-      await bed.joined(3);
+      await bed.begin({ server: [3, 3], client: [3, 3], joins: 3 });
       await bed.counted(bed.server, { EchoAdd: 3 });
       await bed.server.flush();
       await bed.counted(bed.client, { RmAddr: 3 });
@@ -157,10 +139,8 @@ const cells: readonly JoinCell[] = [
     name: 'all subflows',
     options: FOUR,
     async run(bed) {
-      await bed.limits([3, 3], [3, 3]);
       for (const path of [2, 3, 4]) await bed.client.add(path, ['subflow']);
-      await bed.start();
-      await bed.joined(3);
+      await bed.begin({ server: [3, 3], client: [3, 3], joins: 3 });
       await bed.client.flush();
       await bed.counted(bed.client, { RmSubflow: 3 });
       await bed.finish();

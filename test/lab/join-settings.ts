@@ -30,27 +30,22 @@ export const joinCookies = joinScenario(
   'a server that keeps nothing of a SYN knows joins and limits all the same',
   [
     cookies('one subflow', async (bed) => {
-      await bed.limits([1, 0], [1, 0]);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 0], joins: 1 });
       await bed.finish();
       bed.joins(1);
     }),
     cookies('two subflows', async (bed) => {
-      await bed.limits([2, 0], [2, 0]);
       await bed.client.add(3, ['subflow']);
       await bed.client.add(2, ['subflow']);
-      await bed.start();
-      await bed.joined(2);
+      await bed.begin({ server: [2, 0], client: [2, 0], joins: 2 });
       await bed.finish();
       bed.joins(2);
     }),
     cookies('two subflows, limited by the server', async (bed) => {
-      await bed.limits([1, 0], [2, 0]);
       await bed.client.add(3, ['subflow']);
       await bed.client.add(2, ['subflow']);
-      await bed.start();
+      await bed.begin({ server: [1, 0], client: [2, 0] });
       await bed.counted(bed.server, { MPJoinRejected: 1, MPJoinAckRx: 1 });
       await bed.flow();
       await bed.finish();
@@ -59,21 +54,17 @@ export const joinCookies = joinScenario(
       bed.expect(bed.client, { MPJoinSynAckRx: [1, 2] });
     }),
     cookies('an address', async (bed) => {
-      await bed.limits([1, 0], [1, 1]);
       await bed.server.add(2, ['signal']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1 });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.finish();
       bed.joins(1);
       bed.announced(bed.server, 1);
     }),
     cookies('an address and a subflow', async (bed) => {
-      await bed.limits([2, 0], [2, 1]);
       await bed.server.add(2, ['signal']);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
-      await bed.joined(2);
+      await bed.begin({ server: [2, 0], client: [2, 1], joins: 2 });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.finish();
       bed.joins(2);
@@ -82,12 +73,10 @@ export const joinCookies = joinScenario(
     cookies(
       'an address and two subflows',
       async (bed) => {
-        await bed.limits([3, 0], [3, 1]);
         await bed.server.add(2, ['signal']);
         await bed.client.add(3, ['subflow']);
         await bed.client.add(4, ['subflow']);
-        await bed.start();
-        await bed.joined(3);
+        await bed.begin({ server: [3, 0], client: [3, 1], joins: 3 });
         await bed.counted(bed.server, { EchoAdd: 1 });
         await bed.finish();
         bed.joins(3);
@@ -108,10 +97,8 @@ export const joinChecksum = joinScenario(
         { checksum: server },
         { checksum: client },
         async (bed) => {
-          await bed.limits([1, 0], [1, 0]);
           await bed.client.add(2, ['subflow']);
-          await bed.start();
-          await bed.joined(1);
+          await bed.begin({ server: [1, 0], client: [1, 0], joins: 1 });
           if (bed.pairing !== 'kernels') {
             bed.equal(bed.ours.peer.socket.info()?.checksum, server || client, 'use of the checksum');
           }
@@ -131,27 +118,22 @@ export const joinDeny = joinScenario(
   'a server that allows no joins to its first address (flag C) gets none there, and all to what it announces',
   [
     deny('a subflow, denied by the client', true, false, async (bed) => {
-      await bed.limits([1, 1], [1, 1]);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 1], client: [1, 1], joins: 1 });
       await bed.finish();
       bed.joins(1);
     }),
     deny('a subflow, denied by the server', false, true, async (bed) => {
-      await bed.limits([1, 1], [1, 1]);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
+      await bed.begin({ server: [1, 1], client: [1, 1] });
       await bed.flow();
       await bed.finish();
       bed.joins(0);
     }),
     ...[true, false].map((server) =>
       deny(`an address, denied by the ${server ? 'client' : 'server'}`, server, !server, async (bed) => {
-        await bed.limits([1, 1], [1, 1]);
         await bed.server.add(2, ['signal']);
-        await bed.start();
-        await bed.joined(1);
+        await bed.begin({ server: [1, 1], client: [1, 1], joins: 1 });
         await bed.counted(bed.server, { EchoAdd: 1 });
         await bed.finish();
         bed.joins(1);
@@ -160,11 +142,9 @@ export const joinDeny = joinScenario(
     ),
     ...[true, false].map((server) =>
       deny(`both, denied by the ${server ? 'client' : 'server'}`, server, !server, async (bed) => {
-        await bed.limits([2, 2], [2, 2]);
         await bed.server.add(2, ['signal']);
         await bed.client.add(3, ['subflow']);
-        await bed.start();
-        await bed.joined(server ? 2 : 1);
+        await bed.begin({ server: [2, 2], client: [2, 2], joins: server ? 2 : 1 });
         await bed.flow();
         await bed.finish();
         bed.joins(server ? 2 : 1);

@@ -7,9 +7,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'not taken',
     async run(bed) {
-      await bed.limits([2, 0], [2, 0]);
       await bed.server.add(2, ['signal']);
-      await bed.start();
+      await bed.begin({ server: [2, 0], client: [2, 0] });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.flow();
       await bed.finish();
@@ -20,10 +19,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'one address',
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
       await bed.server.add(2, ['signal']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1 });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.finish();
       bed.joins(1);
@@ -34,10 +31,8 @@ const cells: readonly JoinCell[] = [
     name: 'three addresses',
     options: FOUR,
     async run(bed) {
-      await bed.limits([3, 3], [3, 3]);
       for (const path of [2, 3, 4]) await bed.server.add(path, ['signal']);
-      await bed.start();
-      await bed.joined(3);
+      await bed.begin({ server: [3, 3], client: [3, 3], joins: 3 });
       await bed.counted(bed.server, { EchoAdd: 3 });
       await bed.finish();
       bed.joins(3);
@@ -47,11 +42,9 @@ const cells: readonly JoinCell[] = [
   {
     name: 'an address and a subflow',
     async run(bed) {
-      await bed.limits([2, 0], [2, 1]);
       await bed.server.add(2, ['signal']);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
-      await bed.joined(2);
+      await bed.begin({ server: [2, 0], client: [2, 1], joins: 2 });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.finish();
       bed.joins(2);
@@ -62,12 +55,10 @@ const cells: readonly JoinCell[] = [
     name: 'an address and two subflows',
     options: FOUR,
     async run(bed) {
-      await bed.limits([3, 0], [3, 1]);
       await bed.server.add(2, ['signal']);
       await bed.client.add(3, ['subflow']);
       await bed.client.add(4, ['subflow']);
-      await bed.start();
-      await bed.joined(3);
+      await bed.begin({ server: [3, 0], client: [3, 1], joins: 3 });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.finish();
       bed.joins(3);
@@ -79,12 +70,10 @@ const cells: readonly JoinCell[] = [
     // Only a kernel announces what is no address of its own.
     pairings: ['weConnect'],
     async run(bed) {
-      await bed.limits([3, 3], [3, 3]);
       await bed.server.add(0, ['signal'], { address: '10.99.12.1' });
       await bed.server.add(3, ['signal']);
       await bed.server.add(0, ['signal'], { address: '10.99.14.1' });
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [3, 3], client: [3, 3], joins: 1 });
       await bed.counted(bed.server, { EchoAdd: 3 });
       await bed.finish();
       bed.joins(1);
@@ -94,9 +83,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'by the client',
     async run(bed) {
-      await bed.limits([2, 0], [2, 0]);
       await bed.client.add(2, ['signal']);
-      await bed.start();
+      await bed.begin({ server: [2, 0], client: [2, 0] });
       await bed.counted(bed.client, { EchoAdd: 1 });
       await bed.flow();
       await bed.finish();
@@ -108,14 +96,13 @@ const cells: readonly JoinCell[] = [
     name: 'by both, all at once',
     options: FOUR,
     async run(bed) {
-      await bed.limits([4, 4], [4, 4]);
       for (const path of [1, 2, 3, 4]) {
         await bed.server.add(path, ['signal']);
         await bed.client.add(path, ['signal']);
       }
       await bed.server.set({ addAddrTimeout: 1 });
       await bed.client.set({ addAddrTimeout: 1 });
-      await bed.start();
+      await bed.begin({ server: [4, 4], client: [4, 4] });
       // A kernel's client takes no joins, ours does: then either side opens those it is first with, up to the limit.
       const joins = (): number => (bed.server.counters().MPJoinAckRx ?? 0) + (bed.client.counters().MPJoinAckRx ?? 0);
       await bed.until('joins', () => joins() >= 3);
@@ -129,12 +116,10 @@ const cells: readonly JoinCell[] = [
     name: 'echoes lost',
     tampers: true,
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
       await bed.server.set({ addAddrTimeout: 1 });
       await bed.server.add(2, ['signal']);
       const lost = loseAddAddr(bed, 'echo', 2);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1 });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.finish();
       bed.joins(1);
@@ -147,12 +132,10 @@ const cells: readonly JoinCell[] = [
     name: 'announcements lost',
     tampers: true,
     async run(bed) {
-      await bed.limits([1, 0], [1, 1]);
       await bed.server.set({ addAddrTimeout: 1 });
       await bed.server.add(2, ['signal']);
       const lost = loseAddAddr(bed, 'announcement', 1);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 1], joins: 1 });
       await bed.counted(bed.server, { EchoAdd: 1 });
       await bed.finish();
       bed.joins(1);

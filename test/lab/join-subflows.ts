@@ -19,10 +19,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'one',
     async run(bed) {
-      await bed.limits([1, 0], [1, 0]);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
-      await bed.joined(1);
+      await bed.begin({ server: [1, 0], client: [1, 0], joins: 1 });
       await bed.finish();
       bed.joins(1);
       bed.expect(bed.client, { MPJoinSynTx: 1 });
@@ -31,11 +29,9 @@ const cells: readonly JoinCell[] = [
   {
     name: 'two',
     async run(bed) {
-      await bed.limits([2, 0], [2, 0]);
       await bed.client.add(3, ['subflow']);
       await bed.client.add(2, ['subflow']);
-      await bed.start();
-      await bed.joined(2);
+      await bed.begin({ server: [2, 0], client: [2, 0], joins: 2 });
       await bed.finish();
       bed.joins(2);
     },
@@ -43,9 +39,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'limited by the client',
     async run(bed) {
-      await bed.limits([0, 0], [0, 0]);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
+      await bed.begin({ server: [0, 0], client: [0, 0] });
       await bed.flow();
       await bed.finish();
       bed.joins(0);
@@ -54,9 +49,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'limited by the server',
     async run(bed) {
-      await bed.limits([0, 0], [1, 0]);
       await bed.client.add(3, ['subflow']);
-      await bed.start();
+      await bed.begin({ server: [0, 0], client: [1, 0] });
       await bed.counted(bed.server, { MPJoinRejected: 1 });
       await bed.flow();
       await bed.finish();
@@ -66,10 +60,9 @@ const cells: readonly JoinCell[] = [
   {
     name: 'two, limited by the server',
     async run(bed) {
-      await bed.limits([1, 0], [2, 0]);
       await bed.client.add(3, ['subflow']);
       await bed.client.add(2, ['subflow']);
-      await bed.start();
+      await bed.begin({ server: [1, 0], client: [2, 0] });
       await bed.counted(bed.server, { MPJoinRejected: 1 });
       await bed.counted(bed.server, { MPJoinAckRx: 1 });
       await bed.flow();
@@ -80,9 +73,8 @@ const cells: readonly JoinCell[] = [
   {
     name: 'not from the address of the first',
     async run(bed) {
-      await bed.limits([1, 0], [1, 0]);
       await bed.client.add(1, ['subflow']);
-      await bed.start();
+      await bed.begin({ server: [1, 0], client: [1, 0] });
       await bed.flow();
       await bed.finish();
       bed.joins(0);
