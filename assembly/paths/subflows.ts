@@ -111,17 +111,14 @@ export function rememberInitial(connection: Connection, subflow: Subflow): void 
 }
 
 /**
- * True when the connection may accept a subflow more: the limit `subflows` counts those beside the initial one, as Linux
- * does, whose place another may take when it is gone. Managers that have no limits are bounded by the ABI alone.
+ * True when the connection may accept a subflow more: as in Linux the limit `subflows` counts those beside the initial one,
+ * whether that is there or not. Managers that have no limits are bounded by the ABI alone.
  */
 export function mayAcceptSubflow(connection: Connection): bool {
   if (connection.subflowCount >= <u32>SUBFLOWS_MAX || connection.failWait != 0) return false;
   if (connection.single == SINGLE_ASKED) return false;
   if (connection.pathManager != PATH_MANAGER_KERNEL) return true;
-  let initial: i64 = 0;
-  for (let at = connection.subflows; at != 0; at = changetype<Subflow>(at).next)
-    if ((changetype<Subflow>(at).flags & SUBFLOW_INITIAL) != 0) initial = 1;
-  return <i64>connection.extraSubflows + initial <= config(CONFIG_LIMIT_SUBFLOWS);
+  return <i64>connection.extraSubflows < config(CONFIG_LIMIT_SUBFLOWS);
 }
 
 /** True when a path manager may open one more; with PATH_MODE_SINGLE only in place of one that failed. */

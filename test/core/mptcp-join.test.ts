@@ -142,6 +142,11 @@ describe.each(VARIANTS)('MP_JOIN of the peer (%s)', (variant) => {
     third.send('S', { ...SYN, mptcp: [{ join: 'syn', token: token(peer.remoteKey), nonce: NONCE }] });
     third.expect('RA', { mptcp: [{ reset: 2 }] });
     expect(script.info(handle).subflows).toBe(2);
+    // As in Linux the initial subflow does not count, and leaves no room when it is gone.
+    peer.send('R', { seq: 1 });
+    third.send('S', { ...SYN, mptcp: [{ join: 'syn', token: token(peer.remoteKey), nonce: NONCE }] });
+    third.expect('RA', { mptcp: [{ reset: 2 }] });
+    expect(script.info(handle).subflows).toBe(1);
   });
 
   it('after the connection fell back finds no token', () => {
