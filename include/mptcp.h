@@ -480,7 +480,7 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_MAP_BYTES = 30,
   /* TTL or hop limit of packets sent, default 64 */
   MPTCP_WASM_CONFIG_HOP_LIMIT = 31,
-  /* 0 or 1, default 1: write 8-byte data sequence numbers; 0 writes 4 bytes */
+  /* 0 or 1, default 1: write data sequence numbers of 8 bytes; 0 writes 4 bytes as long as these cannot wrap within two minutes, and acknowledges with 8 what came with 8 (RFC 8684 sections 3.3.1 and 3.3.2) */
   MPTCP_WASM_CONFIG_DSN64 = 32,
   /* 1 to 64, default 1: stacks that share the addresses of one host, each with its own instance; set it before the first connection */
   MPTCP_WASM_CONFIG_SHARDS = 33,
