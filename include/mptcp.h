@@ -114,7 +114,7 @@ enum mptcp_wasm_link_flags {
 enum mptcp_wasm_connect_flags {
   /* do not offer or accept Multipath TCP */
   MPTCP_WASM_CONNECT_PLAIN_TCP = 1,
-  /* use TCP Fast Open where CONFIG_FASTOPEN allows it (RFC 7413). mptcp_connect takes it with CONNECT_PLAIN_TCP only, and bytes written before the SYN leaves go with it when the server is known; a listener takes bytes of SYNs without Multipath TCP. An application must bear that the bytes of a SYN arrive once more in another connection, when the network repeats the SYN (section 6.1) */
+  /* use TCP Fast Open where CONFIG_FASTOPEN allows it (RFC 7413, and appendix B of RFC 8684 for Multipath TCP). Bytes written before the SYN leaves go with it when the server is known; a listener takes bytes of SYNs. An application must bear that the bytes of a SYN arrive once more in another connection, when the network repeats the SYN (section 6.1) */
   MPTCP_WASM_CONNECT_FAST_OPEN = 2,
   /* use version 0 of Multipath TCP (RFC 6824). With one of these two flags or both, they decide instead of CONFIG_CONNECT_VERSIONS or CONFIG_LISTEN_VERSIONS */
   MPTCP_WASM_CONNECT_VERSION_0 = 4,
@@ -516,7 +516,7 @@ enum mptcp_wasm_configuration_keys {
   MPTCP_WASM_CONFIG_MTU_EXPIRES = 59,
   /* 0 to 2, default 0: explicit congestion notification; 1 asks for it and accepts it, 2 accepts it when the peer asks (RFC 3168; net.ipv4.tcp_ecn) */
   MPTCP_WASM_CONFIG_ECN = 60,
-  /* 0 to 3, default 0: TCP Fast Open (RFC 7413; net.ipv4.tcp_fastopen) of connections (1) and listeners (2) with CONNECT_FAST_OPEN, or of both. Plain TCP alone has it: a SYN that is answered with Multipath TCP opens as ever */
+  /* 0 to 3, default 0: TCP Fast Open (RFC 7413; net.ipv4.tcp_fastopen) of connections (1) and listeners (2) with CONNECT_FAST_OPEN, or of both. SYNs of version 0 of Multipath TCP open as ever */
   MPTCP_WASM_CONFIG_FASTOPEN = 61,
   /* connections whose SYN brought a right cookie and whose third ACK is still to come, 0 to 65,535, default 128: with so many, others open as ever (RFC 7413 section 5.1) */
   MPTCP_WASM_CONFIG_FASTOPEN_PENDING = 62,

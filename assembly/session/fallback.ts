@@ -56,7 +56,7 @@ export function fallBack(connection: Connection, reason: i32): void {
   // An answered MP_FAIL told of it already.
   if (connection.fallback != reason) eventRaise(connection, EVENT_FALLBACK);
   connection.fallback = <u8>reason;
-  connection.sndPlainBase = connection.sndUna;
+  connection.sndPlainBase = connection.sndUna - connection.sndEarly;
   // An end of stream sent as DATA_FIN goes out once more, as FIN.
   if (connection.finState == 2) connection.finState = 1;
   connection.dataFinDue = 0;

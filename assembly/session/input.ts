@@ -228,10 +228,10 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
   if (connection.multipath == 0) return takeLate(connection, subflow);
   if ((present & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 22 && tellsFirstData(connection)) {
     // RFC 8684 section 3.1: the keys again, with the first data, which begins at subflow sequence number 1.
+    const dsn = connection.rcvStart + connection.rcvEarly;
     const length = options.capableDataLength;
     const checked = options.capableHasChecksum != 0;
-    if (!takeMapping(connection, subflow, connection.rcvStart, 1, length, options.capableChecksum, checked, false))
-      return false;
+    if (!takeMapping(connection, subflow, dsn, 1, length, options.capableChecksum, checked, false)) return false;
   }
   return (present & (1 << SUBTYPE_DSS)) != 0 ? takeDss(connection, subflow) : true;
 }
@@ -305,7 +305,7 @@ function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): b
   // Who is not yet sure of the peer knows by the first ACK of its data, too.
   const unanswered = connection.confirmed == 0 && subflow.sndUna != subflow.iss + 1;
   const untouched =
-    connection.rcvNxt == connection.rcvStart &&
+    connection.rcvNxt == connection.rcvStart + connection.rcvEarly &&
     (subflow.receiveMapHead | subflow.heldHead | <usize>subflow.closing) == 0 &&
     connection.subflowsTotal == 1 &&
     (subflow.flags & SUBFLOW_INITIAL) != 0;
@@ -328,7 +328,9 @@ function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): b
 /** RFC 8684 sections 3.3.1 to 3.3.3. */
 function takeDss(connection: Connection, subflow: Subflow): bool {
   const flags = options.dssFlags;
-  connectionConfirmed(connection);
+  // RFC 8684 section 3.1: it is "a DATA_ACK for the MP_CAPABLE" that shows that the peer has the keys. With Fast Open
+  // (appendix B.3) data can come before that.
+  if ((flags & DSS_A) != 0 || connection.active == 0 || connection.version == MPTCP_V0) connectionConfirmed(connection);
   takeDataAck(connection, subflow);
   if ((flags & DSS_M) == 0) return true;
   const dsn = mappedFrom(connection);

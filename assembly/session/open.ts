@@ -96,6 +96,7 @@ import {
   FAST_OPEN_TRIED,
   JOIN_DONE,
   JOIN_WAIT_ACK,
+  opensEarly,
   ownerOf,
   RST_PLAIN,
   Subflow,
@@ -105,7 +106,7 @@ import {
 import { tuningOpen } from '../state/tuning';
 import { resetDue, subflowDestroy } from '../tcp/close';
 import { keepAliveArm } from '../tcp/expire';
-import { fastOpenAccept, fastOpenAnswered, fastOpenAsk, fastOpenSettled } from '../tcp/fast-open';
+import { fastOpenAccept, fastOpenAsk, fastOpenSettled } from '../tcp/fast-open';
 import { openActive, openByCookie, openPassive, reserveDss, subflowCreate } from '../tcp/handshake';
 import { freePort } from '../tcp/ports';
 import { ackNow, readyAdd } from '../tcp/ready';
@@ -117,15 +118,15 @@ import { joinHmac, keyIdsn, keyToken } from '../wire/keys';
 import { JOIN_ACK_HMAC_BYTES, MPTCP_V0, MPTCP_V1, SUBTYPE_DSS, SUBTYPE_JOIN } from '../wire/mptcp';
 import { options } from '../wire/options';
 import { packet } from '../wire/packet';
-import { segment, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
+import { segment } from '../wire/segment';
 import { blackholeFound, blackholeKnown, blackholePassed } from './blackhole';
 import { joinAcceptQueue } from './closing';
 import { copiesFromFront, isRedundant } from './copies';
+import { numberBehindSyn, synDataAnswered, takeSynData } from './early';
 import { fallBack } from './fallback';
 import { joinAllowed, joinAwaits, joinProved } from './joins';
-import { takeData } from './receive';
 import { reinjectAgain } from './reinject';
-import { dataAcknowledged, pushLater, synDataAcknowledged } from './send';
+import { dataAcknowledged, pushLater } from './send';
 import { singleJoined } from './single';
 import { isOfCookie, tokenAdopt, tokenCreate, tokenFind, tokenRemove } from './tokens';
 import {
@@ -222,24 +223,33 @@ export function passiveOpen(listener: Listener, link: i32): bool {
   subflowAttach(connection, subflow);
   rememberInitial(connection, subflow);
   openPassive(subflow);
-  if (connection.multipath == 0 && (listener.flags & CONNECT_FAST_OPEN) != 0 && fastOpenAccept(subflow))
+  if (version != MPTCP_V0 && (listener.flags & CONNECT_FAST_OPEN) != 0 && fastOpenAccept(subflow))
     openEarly(connection, subflow);
   return true;
 }
 
 /** RFC 7413 section 4.2.2: the SYN in `segment` has a right cookie, so that its bytes are taken at once. */
 function openEarly(connection: Connection, subflow: Subflow): void {
-  passiveDone(connection);
+  count(COUNTER_PASSIVE_OPENS);
   begin(connection, subflow);
   subflow.sndWindowMax = subflow.sndWindow;
-  if (segment.payloadLength == 0) return;
-  // The FIN may come with a segment that follows: then it is known what it acknowledges.
-  const flags = segment.flags;
-  segment.flags = flags & ~(TCP_FLAG_SYN | TCP_FLAG_FIN);
-  segment.seq++;
-  takeData(subflow);
-  segment.seq--;
-  segment.flags = flags;
+  if (segment.payloadLength != 0) takeSynData(connection, subflow);
+}
+
+/** The third ACK of a connection that opened early came. */
+function earlyDone(connection: Connection, subflow: Subflow): void {
+  fastOpenSettled(subflow);
+  keepAliveArm(subflow);
+  if (connection.multipath != 0) takeKeys(connection);
+  // The window of the SYN was not scaled.
+  if (connection.multipath == 0) {
+    dataAcknowledged(connection, connection.sndUna, subflow.sndWindow);
+    return;
+  }
+  connection.sndWindowEnd = connection.sndUna + subflow.sndWindow;
+  numberBehindSyn(connection, subflow);
+  connectionConfirmed(connection);
+  pushLater(connection);
 }
 
 /** Why a side that has `versions` answers the SYN in `options` as one of plain TCP. */
@@ -352,16 +362,13 @@ export function handshakeDone(subflow: Subflow): bool {
   const connection = ownerOf(subflow);
   if ((subflow.flags & SUBFLOW_INITIAL) == 0) return joinDone(connection, subflow);
   if ((subflow.fastOpen & FAST_OPEN_EARLY) != 0) {
-    fastOpenSettled(subflow);
-    keepAliveArm(subflow);
-    // The window of the SYN was not scaled.
-    dataAcknowledged(connection, connection.sndUna, subflow.sndWindow);
+    earlyDone(connection, subflow);
     return true;
   }
   if (connection.active == 0) passiveDone(connection);
   else if (!activeDone(connection, subflow)) return false;
   begin(connection, subflow);
-  if ((subflow.fastOpen & FAST_OPEN_TRIED) != 0) fastOpenDone(connection, subflow);
+  if ((subflow.fastOpen & FAST_OPEN_TRIED) != 0) synDataAnswered(connection, subflow);
   return true;
 }
 
@@ -462,7 +469,9 @@ function activeDone(connection: Connection, subflow: Subflow): bool {
     return true;
   }
   const version = synAckVersion(connection.versions, connection.version);
-  const again = version == NO_VERSION && worthVersion0(connection, subflow) && askVersion0(connection, subflow);
+  // Who took bytes of our SYN would get them once more.
+  const asks = version == NO_VERSION && subflow.sndUna == subflow.iss + 1 && worthVersion0(connection, subflow);
+  const again = asks && askVersion0(connection, subflow);
   versionLearnt(connection, subflow, version, again);
   if (again) return false;
   if (version == NO_VERSION) {
@@ -529,17 +538,13 @@ function created(connection: Connection): void {
   monitorConnection(connection, EVENT_CREATED, 0);
 }
 
-function fastOpenDone(connection: Connection, subflow: Subflow): void {
-  const taken = subflow.sndUna - subflow.iss - 1;
-  fastOpenAnswered(subflow, taken);
-  if (taken == 0) return;
-  subflow.bytesAcked += taken;
-  synDataAcknowledged(connection, taken, subflow.sndWindow);
-}
-
 function passiveDone(connection: Connection): void {
   count(COUNTER_PASSIVE_OPENS);
-  if (connection.multipath == 0) return;
+  if (connection.multipath != 0) takeKeys(connection);
+}
+
+/** The segment that ends the handshake of a connection to a listener has the keys, or it goes on as plain TCP. */
+function takeKeys(connection: Connection): void {
   if (!keysAgree(connection)) {
     count(COUNTER_MPTCP_MPCapableFallbackACK);
     fallBack(connection, FALLBACK_THIRD_ACK);
@@ -569,11 +574,13 @@ function keysAgree(connection: Connection): bool {
 /** The connection's first subflow works: numbers, windows and the application's event. */
 function begin(connection: Connection, subflow: Subflow): void {
   const announced = connection.rcvWindowEnd - connection.rcvNxt;
-  if (connection.multipath != 0) {
+  // By Fast Open it begins before the peer's key is there.
+  const keyed = connection.multipath != 0 && !opensEarly(subflow);
+  if (keyed) {
     connection.remoteToken = keyToken(connection.version, connection.remoteKey);
     connection.rcvStart = keyIdsn(connection.version, connection.remoteKey) + 1;
-    reserveDss(subflow);
   }
+  if (connection.multipath != 0) reserveDss(subflow);
   connection.rcvPlainBase = connection.rcvStart;
   connection.rcvNxt = connection.rcvStart;
   connection.rcvRead = connection.rcvStart;
@@ -588,7 +595,7 @@ function begin(connection: Connection, subflow: Subflow): void {
   } else {
     joinAcceptQueue(connection);
     // RFC 6824 section 3.1: no subflow more before a DSS option came.
-    if (connection.multipath != 0 && connection.version != MPTCP_V0) connectionConfirmed(connection);
+    if (keyed && connection.version != MPTCP_V0) connectionConfirmed(connection);
   }
   eventNotice(connection, EVENT_SUBFLOW_ESTABLISHED, 0, subflow.id);
   pushLater(connection);

@@ -145,8 +145,6 @@ export function connect(
 ): i32 {
   if (localPort < 0 || localPort > 65535 || remotePort < 1 || remotePort > 65535) return ERR_INVALID;
   if ((flags & ~CONNECT_FLAGS) != 0 || (remoteHi == 0 && remoteLo == 0)) return ERR_INVALID;
-  // What a peer without Multipath TCP took of the SYN would have no data sequence numbers at one that has it.
-  if ((flags & CONNECT_FAST_OPEN) != 0 && (flags & CONNECT_PLAIN_TCP) == 0) return ERR_INVALID;
   let link: i32;
   if (localHi == 0 && localLo == 0) {
     link = linkToDestination(remoteHi, remoteLo);

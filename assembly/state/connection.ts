@@ -173,6 +173,9 @@ export class Connection {
   /** The peer withdrew the address of the initial subflow (REMOVE_ADDR with id 0). */
   initialRemoved: u8;
   extraSubflows: u32;
+  /** Bytes in front of the data sequence: those of our SYN, and of the peer's, see session/early.ts. */
+  sndEarly: u16;
+  rcvEarly: u16;
   removeIds: u64;
   /** Endpoints from which subflows were opened, by endpoint index. */
   opened: u32;

@@ -499,8 +499,11 @@ export function canBeChosen(subflow: Subflow): bool {
   return (standing(subflow) & CHOICE_MASK) == TCP_ESTABLISHED || carriesBesides(subflow, CHOICE_MASK);
 }
 
-/** Data flows also after the peer's FIN, and by Fast Open before the third ACK. */
+/**
+ * Data flows also after the peer's FIN, and by Fast Open before the third ACK. Not so with Multipath TCP: the peer's key
+ * comes with that ACK, and Linux takes first data without a DATA_ACK for a fallback.
+ */
 function carriesBesides(subflow: Subflow, mask: u64): bool {
   if ((standing(subflow) & mask) >> 8 != 0) return false;
-  return subflow.state == TCP_CLOSE_WAIT || opensEarly(subflow);
+  return subflow.state == TCP_CLOSE_WAIT || (opensEarly(subflow) && ownerOf(subflow).multipath == 0);
 }

@@ -23,7 +23,8 @@ import {
   FAST_OPEN_TRIED,
   Subflow,
 } from '../state/subflow';
-import { OPTION_FAST_OPEN, options, writeFastOpen } from '../wire/options';
+import { MPTCP_V0 } from '../wire/mptcp';
+import { fastOpenFits, OPTION_FAST_OPEN, options, writeFastOpen } from '../wire/options';
 import { segment } from '../wire/segment';
 
 /**
@@ -67,8 +68,9 @@ const EXPIRES: i64 = 24 * 3600 * 1000000;
 const RETRY: i64 = 60000000;
 const RETRY_DOUBLED: u32 = 6;
 
-/** Bytes of this server's cookies. */
+/** Bytes of this server's cookies, and of those that have to share a SYN with MP_CAPABLE: the first of the same bytes. */
 const COOKIE_BYTES: u32 = 8;
+const COOKIE_SHORT: u32 = 6;
 const COOKIE_LEAST: u32 = 4;
 /** How long a key makes cookies; those of the one before are good as long again (section 4.1.2). */
 const KEY_LIVES: i64 = 6 * 3600 * 1000000;
@@ -102,14 +104,20 @@ export function fastOpenAsk(subflow: Subflow): void {
   if ((config(CONFIG_FASTOPEN) & CLIENT) != 0) subflow.fastOpen = FAST_OPEN_ASKED;
 }
 
-/** Writes the option of a SYN or SYN/ACK, if it is to have one; returns its bytes. Call it only while fastOpen is set. */
-export function fastOpenOption(p: usize, subflow: Subflow, connection: Connection): u32 {
+/**
+ * Writes the option of a SYN or SYN/ACK, if it is to have one and `room` bytes are enough; returns its bytes. Call it only
+ * while fastOpen is set.
+ */
+export function fastOpenOption(p: usize, subflow: Subflow, connection: Connection, room: u32): u32 {
   if ((subflow.fastOpen & FAST_OPEN_GRANT) != 0) {
     keysTurn();
     store<u64>(cookieOut, cookieOf(k0, k1, subflow));
-    return writeFastOpen(p, cookieOut, COOKIE_BYTES);
+    // RFC 8684 appendix B.1: "it is up to the listener to avoid this problem by using a shorter cookie".
+    const length = fastOpenFits(COOKIE_BYTES, room) ? COOKIE_BYTES : COOKIE_SHORT;
+    return fastOpenFits(length, room) ? writeFastOpen(p, cookieOut, length) : 0;
   }
-  if ((subflow.fastOpen & FAST_OPEN_ASKED) == 0) return 0;
+  // RFC 6824 knows nothing of bytes in a SYN, and its key leaves no room for most cookies.
+  if ((subflow.fastOpen & FAST_OPEN_ASKED) == 0 || hasOldKeys(connection)) return 0;
   if (subflow.synTries != 0) {
     // Section 4.1.3.1: again without, as something on the path may drop SYNs with an option or bytes.
     if ((subflow.fastOpen & FAST_OPEN_TRIED) != 0) fastOpenFailed(subflow);
@@ -124,8 +132,14 @@ export function fastOpenOption(p: usize, subflow: Subflow, connection: Connectio
   }
   // A cookie without bytes would open nothing any sooner.
   if (connection.sndEnd == connection.sndUna) return 0;
+  // Of both MP_CAPABLE is worth more: a long cookie waits for a connection of plain TCP.
+  if (!fastOpenFits(server.length, room)) return 0;
   subflow.fastOpen |= FAST_OPEN_TRIED | FAST_OPEN_SENT;
   return writeFastOpen(p, changetype<usize>(server) + offsetof<Server>('cookie0'), server.length);
+}
+
+function hasOldKeys(connection: Connection): bool {
+  return connection.multipath != 0 && connection.version == MPTCP_V0;
 }
 
 /** How many bytes go with the SYN whose options, `optionsLength` bytes, fastOpenOption() has seen; notes them. */
@@ -194,9 +208,8 @@ export function fastOpenAccept(subflow: Subflow): bool {
     return false;
   }
   keysTurn();
-  const cookie = options.fastOpenLength == COOKIE_BYTES ? load<u64>(options.fastOpenCookie) : 0;
-  const right = options.fastOpenLength == COOKIE_BYTES && cookie == cookieOf(k0, k1, subflow);
-  const older = options.fastOpenLength == COOKIE_BYTES && cookie == cookieOf(before0, before1, subflow);
+  const right = isCookie(cookieOf(k0, k1, subflow));
+  const older = isCookie(cookieOf(before0, before1, subflow));
   if (!right) subflow.fastOpen = FAST_OPEN_GRANT;
   if (!right && !older) {
     count(COUNTER_FASTOPEN_PASSIVE_FAIL);
@@ -207,6 +220,13 @@ export function fastOpenAccept(subflow: Subflow): bool {
   if (segment.payloadLength != 0) subflow.fastOpen |= FAST_OPEN_DATA;
   pending++;
   return true;
+}
+
+/** True when the SYN in `options` has this cookie, or the shorter form of it. */
+function isCookie(cookie: u64): bool {
+  const length = options.fastOpenLength;
+  if (length != COOKIE_BYTES && length != COOKIE_SHORT) return false;
+  return (load<u64>(options.fastOpenCookie) ^ cookie) << ((COOKIE_BYTES - length) << 3) == 0;
 }
 
 /** The third ACK came, or the subflow ends without it. Call it only while fastOpen has FAST_OPEN_EARLY. */

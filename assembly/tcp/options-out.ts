@@ -88,6 +88,9 @@ import { timestampNow } from './timestamps';
 /** Writes the options of outgoing segments and shares their 40 bytes. Each function returns the bytes written. */
 
 const OPTION_ROOM: u32 = 40;
+/** MP_CAPABLE of version 1, which alone goes with Fast Open. */
+const CAPABLE_SYN_BYTES: u32 = 4;
+const CAPABLE_SYN_ACK_BYTES: u32 = 12;
 /** Bytes of a stretch, and how long they take at 2^32 bytes in four minutes, ms. */
 const STRETCH: u32 = 1 << 24;
 const STRETCH_TIME: u32 = 937;
@@ -118,8 +121,12 @@ export function synOptions(p: usize, subflow: Subflow, connection: Connection): 
     if (subflow.timestamps != 0) at += writeTimestamps(p + at, timestampNow(subflow), echo);
   }
   if (first || subflow.scaled != 0) at += writeWindowScale(p + at, subflow.rcvShift);
-  if (subflow.fastOpen != 0) at += fastOpenOption(p + at, subflow, connection);
-  if (connection.multipath == 0 || subflow.synPlain != 0) return at;
+  const multipath = connection.multipath != 0 && subflow.synPlain == 0;
+  if (subflow.fastOpen != 0) {
+    const capable: u32 = multipath ? (first ? CAPABLE_SYN_BYTES : CAPABLE_SYN_ACK_BYTES) : 0;
+    at += fastOpenOption(p + at, subflow, connection, OPTION_ROOM - at - capable);
+  }
+  if (!multipath) return at;
   if ((subflow.flags & SUBFLOW_INITIAL) != 0) {
     if (first) {
       count(COUNTER_MPTCP_MPCapableSYNTX);

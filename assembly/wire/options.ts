@@ -190,6 +190,11 @@ export function writeSackTimestamps(p: usize, val: u32, ecr: u32): u32 {
   return 12;
 }
 
+/** True when writeFastOpen() writes no more than `room` bytes. */
+export function fastOpenFits(length: u32, room: u32): bool {
+  return <u32>((2 + length + 3) & ~3) <= room;
+}
+
 /**
  * Writes a Fast Open option (RFC 7413 section 4.1.1) with a cookie of `length` bytes, 4 to 16 or, to ask for one, 0;
  * NOPs follow. Returns the bytes of all.

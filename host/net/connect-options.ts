@@ -37,9 +37,9 @@ export interface ConnectOptions {
    */
   readonly versions?: readonly MptcpVersion[] | undefined;
   /**
-   * True for TCP Fast Open (RFC 7413), with `mptcp: false` and where the stack's setting `fastopen` has bit 1: bytes
-   * written in the same turn of the event loop go with the SYN once the server is known. The network may repeat the SYN,
-   * and the server's application see them twice, in two connections.
+   * True for TCP Fast Open (RFC 7413), where the stack's setting `fastopen` has bit 1: bytes written in the same turn of
+   * the event loop go with the SYN once the server is known. The network may repeat the SYN, and the server's application
+   * see them twice, in two connections.
    */
   readonly fastOpen?: boolean | undefined;
   /** Settings of this connection. */
@@ -67,11 +67,6 @@ export function normalizeConnect(args: ConnectArguments): {
   }
   if (options.localPort !== undefined) requirePort(options.localPort, 0);
   connectFlags(options, 'connect');
-  if (options.fastOpen === true && options.mptcp !== false) {
-    throw new MptcpError('EINVAL', 'connect', {
-      detail: 'fastOpen is for plain TCP only; give mptcp: false with it, or leave it out',
-    });
-  }
   return { options: { ...options, port }, listener };
 }
 

@@ -21,8 +21,8 @@ export interface ServerOptions {
   /** Versions of Multipath TCP to accept, of 0 (RFC 6824) and 1, instead of the stack's setting `listenVersions`. */
   readonly versions?: readonly MptcpVersion[] | undefined;
   /**
-   * True to take bytes that come with the SYN of plain TCP (Fast Open, RFC 7413), where the stack's setting `fastopen` has
-   * bit 2. The network may repeat a SYN: the same bytes can then come again, in another connection.
+   * True to take bytes that come with the SYN (Fast Open, RFC 7413), where the stack's setting `fastopen` has bit 2. The
+   * network may repeat a SYN: the same bytes can then come again, in another connection.
    */
   readonly fastOpen?: boolean | undefined;
 }

@@ -7,11 +7,10 @@ import {
   CONFIG_TIMESTAMPS,
   CONNECT_FAST_OPEN,
   CONNECT_PLAIN_TCP,
-  ERR_INVALID,
   TCP_OPTION_SYN_DATA,
 } from '../../host/abi.js';
 import { SYN } from './handshakes.js';
-import { halves, Peer, type PeerOptions, pattern, type Said, Script, VARIANTS } from './script.js';
+import { Peer, type PeerOptions, pattern, type Said, Script, VARIANTS } from './script.js';
 
 const SECOND = 1_000_000;
 const HOUR = 3_600 * SECOND;
@@ -263,9 +262,6 @@ describe.each(VARIANTS)('TCP Fast Open (RFC 7413, %s)', (variant) => {
         peer.send('SA', { ack: 1, ...SYN, fastOpen: COOKIE });
         peer.expect('A', { seq: 1 });
       }
-      const script = stack(3);
-      const args = [...halves('10.0.0.2'), 0, ...halves('10.0.0.1'), 80] as const;
-      expect(script.x.mptcp_connect(...args, CONNECT_FAST_OPEN)).toBe(ERR_INVALID);
     });
   });
 
@@ -459,15 +455,6 @@ describe.each(VARIANTS)('TCP Fast Open (RFC 7413, %s)', (variant) => {
       script.set(CONFIG_SYN_COOKIES, 2);
       syn(script, cookie).expect('SA', { ack: 1, without: ['fastOpen'] });
       expect(script.pools().subflows).toBe(0);
-    });
-
-    it('does not use it with Multipath TCP, which opens as ever', () => {
-      const { script, listener } = open();
-      const cookie = cookieOf(script);
-      const peer = new Peer(script, { port: port++ });
-      peer.send('S', { mss: 1460, fastOpen: cookie, data: 'GET /', mptcp: [{ capable: 'syn' }] });
-      peer.expect('SA', { ack: 1, mptcp: [{ capable: 'synack' }], without: ['fastOpen'] });
-      expect(script.x.mptcp_accept(listener)).toBeLessThan(0);
     });
 
     it('does nothing of it unless both configuration and listener ask', () => {
