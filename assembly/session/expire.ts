@@ -126,6 +126,8 @@ function dataTimeout(connection: Connection): void {
   if (connection.multipath != 0 && connection.subflows != 0) {
     const first = changetype<Subflow>(connection.subflows);
     if (first.bareAcks != 0 && acknowledgmentsStripped(connection, first)) return;
+    // All bytes went with the SYN, or there were none: no more than the DATA_FIN can tell that options do not get through.
+    if (connection.finState == 2 && handshakeUnanswered(connection, first, connection.rtxBackoff)) return;
   }
   if (connection.rtxBackoff < 16) connection.rtxBackoff++;
   connection.retransmits++;

@@ -13,6 +13,7 @@ import {
   FALLBACK_PEER_SYN,
   FALLBACK_PEER_SYN_ACK,
   FALLBACK_THIRD_ACK,
+  FALLBACK_UNANSWERED,
   TCP_OPTION_SYN_DATA,
 } from '../../host/abi.js';
 import { flagsOf, infinite, joinPassive, MptcpPeer, SYN } from './handshakes.js';
@@ -322,6 +323,24 @@ describe.each(VARIANTS)('TCP Fast Open with Multipath TCP (RFC 8684 appendix B, 
       const fin = { dss: true as const, dsn: peer.remoteDsn(0), ssn: 0, length: 1, fin: true };
       peer.expect('A', { seq: 6, mptcp: [fin] });
     });
+  });
+
+  it('a client falls back when its keys and its DATA_FIN, which is all there is, go unanswered (section 3.7)', () => {
+    const script = stack(1);
+    const peer = new MptcpPeer(script, {}, 0);
+    const handle = script.connect(peer, CONNECT_FAST_OPEN);
+    script.shutdown(handle);
+    peer.expect('S', { mptcp: [{ capable: 'syn' }] });
+    peer.send('SA', { ...SYN, ack: 1, mptcp: [{ capable: 'synack', key: peer.key }] });
+    script.advance(5 * SECOND);
+    expect(script.info(handle).version).toBe(1);
+    script.skip();
+    script.advance(20 * SECOND);
+    expect(script.events()).toContain(`fallback ${FALLBACK_UNANSWERED}`);
+    let last = script.take(peer);
+    for (let next = last; next !== undefined; next = script.take(peer)) last = next;
+    expect(last?.flags).toBe('FA');
+    expect(last?.options.mptcp).toBeUndefined();
   });
 
   describe('a server', () => {
