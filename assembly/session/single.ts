@@ -201,6 +201,8 @@ function becomeSingle(connection: Connection, subflow: Subflow, reason: i32): vo
   connection.failAt = 0;
   const ended = connection.finState == 3;
   subflow.join = JOIN_WAIT_SINGLE;
+  // What the SYN brought went by another subflow.
+  connection.sndEarly = 0;
   fallBack(connection, reason);
   subflow.join = JOIN_DONE;
   connection.lateMaps = 1;

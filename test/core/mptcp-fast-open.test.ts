@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   CONFIG_FASTOPEN,
+  CONFIG_NO_DELAY,
   CONFIG_TIMESTAMPS,
   CONNECT_FAST_OPEN,
   CONNECT_PLAIN_TCP,
@@ -17,7 +18,7 @@ import {
   TCP_OPTION_SYN_DATA,
 } from '../../host/abi.js';
 import { flagsOf, infinite, joinPassive, MptcpPeer, SYN } from './handshakes.js';
-import { dssChecksum } from './keys.js';
+import { dssChecksum, joinHmac, token } from './keys.js';
 import type { Dss } from './options.js';
 import { type PeerOptions, pattern, type Said, Script, toBytes, VARIANTS } from './script.js';
 
@@ -256,6 +257,31 @@ describe.each(VARIANTS)('TCP Fast Open with Multipath TCP (RFC 8684 appendix B, 
       script.write(handle, 'plain');
       const sent = peer.expect('A', { seq: 14, data: 'plain' });
       expect(sent.options.mptcp).toContainEqual(expect.objectContaining(infinite(peer, 4, true)));
+    });
+
+    it('goes on as TCP by another subflow, and counts right (section 3.7)', () => {
+      const { script, peer, handle } = opened({ checksum: true });
+      script.set(CONFIG_NO_DELAY, 1, handle);
+      peer.expect('A', { seq: 6, ack: 1 });
+      script.write(handle, 'first');
+      peer.send('A', { seq: 1, ack: 6, mptcp: [peer.dss(0)] });
+      script.skip();
+      peer.send('R', { seq: 1, mptcp: [{ fail: peer.remoteDsn(0) }, { reset: 6, flags: 1 }] });
+      script.advance(1);
+      const next = new MptcpPeer(script, { iss: 0x0300_0000, port: peer.port }, 0);
+      const syn = next.expect('S', { mptcp: [{ join: 'syn', token: token(peer.key) }] }).options.mptcp?.[0];
+      if (syn === undefined || !('join' in syn) || syn.join !== 'syn') throw new Error('the SYN has no MP_JOIN');
+      next.key = peer.key;
+      next.remoteKey = peer.remoteKey;
+      const hmac = BigInt(`0x${joinHmac(peer.key, peer.remoteKey, 7, syn.nonce).slice(0, 16)}`);
+      next.send('SA', { ...SYN, ack: 1, mptcp: [{ join: 'synack', hmac, nonce: 7, id: 0 }] });
+      script.skip();
+      next.send('A', { seq: 1, ack: 1, mptcp: [next.dss(2)] });
+      script.skip();
+      next.send('A', { seq: 1, ack: 1, mptcp: [next.map(0, 1, 0, { ack: next.remoteDsn(2), checksum: 0 })] });
+      next.expect('A', { seq: 1, data: 'rst' });
+      next.send('A', { seq: 1, ack: 4 });
+      expect(script.info(handle)).toMatchObject({ version: 0, bytesSent: 10n, bytesAcked: 10n });
     });
 
     it('leaves cookie and bytes out of the SYN it sends again, and keeps MP_CAPABLE (RFC 7413 section 4.1.3.1)', () => {

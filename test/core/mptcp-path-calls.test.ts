@@ -131,7 +131,7 @@ describe.each(VARIANTS)('calls of the path manager (%s)', (variant) => {
     peer.expect('S');
     peer.send('SA', { ...SYN, ack: 1, mptcp: [{ capable: 'synack', key: peer.key, flags: 0x21 }] });
     peer.expect('A');
-    peer.send('A', { seq: 1, ack: 1, mptcp: [{ dss: true }] });
+    peer.send('A', { seq: 1, ack: 1, mptcp: [{ dss: true, ack: script.info(handle).sndUna }] });
     expect(script.x.mptcp_subflow_open(handle, ...halves(OWN), 0, -1, ...ANY, 0, -1, 0)).toBe(ERR_DENIED);
   });
 
