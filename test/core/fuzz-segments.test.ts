@@ -1,7 +1,9 @@
 /** Segments that fit a state almost or not at all, into a stack with connections in many states. */
 import { describe, expect, it } from 'vitest';
 import {
+  CONFIG_FASTOPEN,
   CONFIG_LIMIT_ADD_ADDR_ACCEPTED,
+  CONNECT_FAST_OPEN,
   CONNECT_VERSION_0,
   CONNECT_VERSION_1,
   ENDPOINT_SIGNAL,
@@ -112,6 +114,35 @@ function randomSegment(random: Random, script: Script, peer: Peer): Uint8Array {
   }
 }
 
+/** Two connections whose SYNs brought bytes: one waits for the third ACK, of the other the peer has not shown the keys. */
+function early(script: Script): { peers: MptcpPeer[]; handles: number[] } {
+  script.set(CONFIG_FASTOPEN, 3);
+  const syn = [{ capable: 'syn' as const }];
+  const listener = script.listen(81, 10, CONNECT_FAST_OPEN);
+  const asks = new MptcpPeer(script, { port: 5_008 }, 81);
+  asks.send('S', { ...SYN, fastOpen: '', mptcp: syn });
+  const { fastOpen = '' } = asks.expect('SA', { ack: 1 }).options;
+  asks.send('R', { seq: 1 });
+  const opens = new MptcpPeer(script, { port: 5_009 }, 81);
+  opens.send('S', { ...SYN, fastOpen, data: pattern(500), mptcp: syn });
+  const answer = opens.expect('SA', { ack: 501 }).options.mptcp?.[0];
+  if (answer !== undefined && 'key' in answer) opens.remoteKey = answer.key;
+  const accepted = script.accept(listener);
+  const known = new MptcpPeer(script, { port: 5_010 }, 0);
+  const learns = script.connect(known, CONNECT_FAST_OPEN);
+  known.expect('S', { fastOpen: '' });
+  known.send('SA', { ...SYN, ack: 1, fastOpen: '01234567', mptcp: [{ capable: 'synack', key: known.key }] });
+  script.abort(learns);
+  const called = new MptcpPeer(script, { port: 5_011 }, 0);
+  const calls = script.connect(called, CONNECT_FAST_OPEN);
+  script.write(calls, pattern(500));
+  called.expect('S', { fastOpen: '01234567', length: 500 });
+  called.send('SA', { ...SYN, ack: 301, mptcp: [{ capable: 'synack', key: called.key }] });
+  called.remoteKey = script.info(calls).localKey;
+  script.write(accepted, pattern(20_000));
+  return { peers: [opens, called], handles: [accepted, calls, listener] };
+}
+
 /** A stack with connections in many states, and the peers at their other ends. */
 function crowd(
   variant: (typeof VARIANTS)[number],
@@ -148,13 +179,18 @@ function crowd(
   calling.irs = script.take(calling)?.seq ?? 0;
   waiting.irs = script.take(waiting)?.seq ?? 0;
   for (const { handle } of [passive, active, unconfirmed, plain]) script.write(handle, pattern(20_000));
+  const { peers, handles: opened } = early(script);
+  for (const handle of opened) handles.add(handle);
   script.skip();
   handles.add(passive.listener);
   const stranger = new MptcpPeer(script, { port: 5_007 });
   stranger.remoteKey = passive.peer.remoteKey;
   return {
     script,
-    peers: [passive.peer, joined, active.peer, unconfirmed.peer, plain.peer, closing.peer, waiting, calling, stranger],
+    peers: [
+      ...[passive.peer, joined, active.peer, unconfirmed.peer, plain.peer, closing.peer, waiting, calling, stranger],
+      ...peers,
+    ],
     handles,
   };
 }
