@@ -28,12 +28,18 @@ class Vegas {
   queue: u32;
   /** sndNxt when the round began. */
   end: u32;
+  /** The round's smallest RTT sample, µs; 0 before the first. */
+  least: u32;
 }
 
 /** Least window, segments. */
 const LEAST: u32 = 2;
 /** Samples that make a round one to judge by. */
 const SAMPLES: u32 = 3;
+/** Segments that a receiver waits for before it acknowledges: their time looks like that of a queue. */
+const DELAYED: u32 = 2;
+/** Samples after which slow start looks for a queue, before it has doubled the window again. */
+const TRAIN_HEAD: u32 = 80;
 
 /** A pause or a loss: what was measured before does not count. With `path` not even the RTT without a queue. */
 export function wvegasForget(subflow: Subflow, path: bool): void {
@@ -42,6 +48,7 @@ export function wvegasForget(subflow: Subflow, path: bool): void {
   vegas.alpha = 0;
   vegas.sum = 0;
   vegas.samples = 0;
+  vegas.least = 0;
   vegas.queue = 0;
   vegas.end = subflow.sndNxt;
   if (path) vegas.base = 0;
@@ -54,9 +61,11 @@ export function wvegasAcked(connection: Connection, subflow: Subflow, acked: u32
     if (vegas.base == 0 || sample < vegas.base) vegas.base = sample;
     vegas.sum += sample;
     vegas.samples++;
+    if (vegas.least == 0 || sample < vegas.least) vegas.least = sample;
   }
   if (!seqLt(vegas.end, subflow.sndUna)) {
-    if (subflow.cwnd < subflow.ssthresh) slowStart(subflow, acked);
+    if (subflow.cwnd >= subflow.ssthresh) return;
+    if (vegas.samples != TRAIN_HEAD || !leaveSlowStart(connection, subflow, vegas)) slowStart(subflow, acked);
     return;
   }
   vegas.end = subflow.sndNxt;
@@ -65,24 +74,22 @@ export function wvegasAcked(connection: Connection, subflow: Subflow, acked: u32
   else if (subflow.cwndLimited != 0) renoAvoid(subflow, acked);
   vegas.sum = 0;
   vegas.samples = 0;
+  vegas.least = 0;
 }
 
 /** A round trip is over. */
 function judge(connection: Connection, subflow: Subflow, vegas: Vegas, acked: u32): void {
   const mss = subflow.mss;
-  const rtt = <f64>vegas.sum / <f64>vegas.samples;
-  const delay = rtt - <f64>vegas.base;
-  const window = <f64>subflow.cwnd / <f64>mss;
-  const queued = (window * delay) / rtt;
   if (subflow.cwnd < subflow.ssthresh) {
-    if (queued <= <f64>tuning(connection, CONFIG_WVEGAS_GAMMA)) {
+    if (!leaveSlowStart(connection, subflow, vegas)) {
       slowStart(subflow, acked);
       return;
     }
-    // What the path holds without a queue, and one more.
-    subflow.cwnd = min<u32>(subflow.cwnd, <u32>(<f64>subflow.cwnd * (<f64>vegas.base / rtt)) + mss);
-    subflow.ssthresh = min<u32>(subflow.ssthresh, subflow.cwnd - mss);
   } else {
+    const window = <f64>subflow.cwnd / <f64>mss;
+    const rtt = <f64>vegas.sum / <f64>vegas.samples;
+    const delay = rtt - <f64>vegas.base;
+    const queued = (window * delay) / rtt;
     const least = <f64>tuning(connection, CONFIG_WVEGAS_ALPHA_INITIAL);
     if (vegas.alpha == 0) vegas.alpha = least;
     if (queued >= vegas.alpha) {
@@ -98,6 +105,22 @@ function judge(connection: Connection, subflow: Subflow, vegas: Vegas, acked: u3
     drain(subflow, vegas, delay, rtt, queued);
   }
   subflow.cwnd = max<u32>(subflow.cwnd, LEAST * mss);
+}
+
+/**
+ * Ends slow start when more than gamma segments stand in the queue. A window comes as one train there, which queues
+ * behind itself: only what its first segments find is a queue that stays. Returns false when there is none.
+ */
+function leaveSlowStart(connection: Connection, subflow: Subflow, vegas: Vegas): bool {
+  const base = <f64>vegas.base;
+  const least = <f64>vegas.least;
+  const queued = (<f64>subflow.cwnd / <f64>subflow.mss) * ((least - base) / least);
+  if (queued <= <f64>(tuning(connection, CONFIG_WVEGAS_GAMMA) + DELAYED)) return false;
+  // What the path holds without a queue, and one more.
+  subflow.cwnd = min<u32>(subflow.cwnd, <u32>(<f64>subflow.cwnd * (base / least)) + subflow.mss);
+  subflow.cwnd = max<u32>(subflow.cwnd, LEAST * subflow.mss);
+  subflow.ssthresh = min<u32>(subflow.ssthresh, subflow.cwnd - subflow.mss);
+  return true;
 }
 
 /**
