@@ -138,6 +138,8 @@ function dataTimeout(connection: Connection): void {
     if (carrier != 0) {
       connection.dataFinDue = 1;
       ackNow(changetype<Subflow>(carrier));
+      // A peer that takes it for an ACK of TCP has to answer an old sequence number, and so tells that it has fallen back.
+      if (connection.rtxBackoff > 1 && connection.subflowsTotal == 1) changetype<Subflow>(carrier).probeDue = 1;
     }
   }
   let silent: usize = 0;

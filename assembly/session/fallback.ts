@@ -30,7 +30,7 @@ import { ackNow } from '../tcp/ready';
 import { offsetOf } from '../tcp/receive';
 import { DSS_M, SUBTYPE_CAPABLE, SUBTYPE_DSS } from '../wire/mptcp';
 import { options } from '../wire/options';
-import { segment, TCP_FLAG_ACK, TCP_FLAG_SYN } from '../wire/segment';
+import { segment, TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_SYN } from '../wire/segment';
 import { adoptReceived } from './place';
 import { dataAcknowledged, pushLater } from './send';
 import { sessionArm } from './timer';
@@ -45,8 +45,10 @@ import { tokenRemove } from './tokens';
 const UNMAPPED_LIMIT: u8 = 2;
 /** ACKs of data without DSS after one with it, with no DATA_ACK in between, until options are taken to be stripped. */
 const BARE_LIMIT: u8 = 3;
-/** ACKs without options and news, one behind the other, until options are taken to be stripped from one of several subflows. */
+/** ACKs without options and news, one behind the other, until options are taken to be stripped … */
 const BARE_ROW_LIMIT: u8 = 2;
+/** … from the only subflow, while no end of stream of ours waits for its acknowledgment. */
+const BARE_IDLE_LIMIT: u8 = 3;
 
 /** Goes on as plain TCP, for a reason one can ask for. */
 export function fallBack(connection: Connection, reason: i32): void {
@@ -152,6 +154,7 @@ export function fallBackLate(connection: Connection, subflow: Subflow, reason: i
   const closed = connection.finState == 3;
   fallBack(connection, reason);
   connection.lateMaps = 1;
+  subflow.bareRow = 0;
   const acked = connection.sndNxt - <u64>(subflow.seqEnd - subflow.sndUna);
   connection.sndPlainBase = acked - subflow.bytesAcked;
   dataAcknowledged(connection, acked, subflow.sndWindow);
@@ -252,12 +255,26 @@ export function bareAcknowledgment(connection: Connection, subflow: Subflow): bo
 /**
  * An ACK that says nothing new came without any option of Multipath TCP. RFC 8684 section 3.7: "If a subflow breaks during
  * operation, e.g., if it is rerouted and MPTCP options are no longer permitted", it is closed with RST: neither a DATA_FIN
- * nor a DATA_ACK would come by it. Returns false when it is.
+ * nor a DATA_ACK would come by it. Returns false when it is. The only subflow leads to TCP: a peer that has nothing to
+ * send tells in no other way that it fell back, or that only our options get there.
  */
 export function bareAgain(connection: Connection, subflow: Subflow): bool {
-  if (connection.subflowsTotal == 1 || subflow.finSent != 0 || subflow.finReceived != 0) return true;
-  if (segment.seq != subflow.rcvNxt || segment.ack != subflow.sndNxt) return true;
-  if (++subflow.bareRow < BARE_ROW_LIMIT) return true;
+  // After MP_FAIL its answer is waited for, or what takes its place, see failEnded().
+  if (connection.failWait != 0) return true;
+  const only = connection.subflowsTotal == 1;
+  const fin = (segment.flags & TCP_FLAG_FIN) != 0;
+  if (!only && (fin || subflow.finSent != 0 || subflow.finReceived != 0)) return true;
+  if (segment.seq != subflow.rcvNxt || (segment.ack != subflow.sndNxt && !fin)) return true;
+  // Nothing is lost by waiting where no end of stream does. One of TCP comes once.
+  const limit: u8 = fin ? 1 : only && connection.finState != 2 ? BARE_IDLE_LIMIT : BARE_ROW_LIMIT;
+  if (++subflow.bareRow < limit) return true;
+  if (only) {
+    subflow.bareRow = 0;
+    if (!mayFallBack(connection, subflow, false) || !receivedInLine(connection, subflow)) return true;
+    count(COUNTER_MPTCP_DssFallback);
+    fallBackLate(connection, subflow, FALLBACK_STRIPPED_ACKS);
+    return true;
+  }
   count(COUNTER_MPTCP_FallbackFailed);
   resetDue(subflow, <u8>RESET_MIDDLEBOX);
   return false;
@@ -281,4 +298,12 @@ export function acknowledgmentsStripped(connection: Connection, subflow: Subflow
   count(COUNTER_MPTCP_DssFallback);
   fallBackLate(connection, subflow, FALLBACK_STRIPPED_ACKS);
   return true;
+}
+
+/**
+ * After a fallback in the middle the peer repeats itself without options, or they do not get here: it takes this side for
+ * one of Multipath TCP by the DATA_ACKs that it is still given, and they end.
+ */
+export function bareLate(connection: Connection, subflow: Subflow): void {
+  if (++subflow.bareRow >= BARE_ROW_LIMIT) connection.lateMaps = 0;
 }

@@ -87,6 +87,7 @@ import { checksumFailed, failCrossed, failReceived, failRepeated, infiniteMappin
 import {
   bareAcknowledgment,
   bareAgain,
+  bareLate,
   fallBack,
   handshakeUnanswered,
   receivedInLine,
@@ -134,7 +135,7 @@ export function sessionInput(subflow: Subflow): void {
     if (!takeOptions(connection, subflow, signals)) return;
   } else {
     takePlainAcknowledgment(connection, subflow, signals);
-    if (connection.lateMaps != 0 && !takeLate(connection, subflow)) return;
+    if (connection.lateMaps != 0 && !takeLate(connection, subflow, signals)) return;
   }
   if ((signals & SIGNAL_DATA) != 0 && (segment.payloadLength > 0 || subflow.finKnown != 0 || isFin())) {
     signals |= takeData(subflow);
@@ -225,7 +226,7 @@ function takeOptions(connection: Connection, subflow: Subflow, signals: u32): bo
   if ((present & (1 << SUBTYPE_JOIN)) != 0 && subflow.join == JOIN_DONE) ackNow(subflow);
   if ((signals & SIGNAL_OLD) != 0) return takeOld(connection, subflow);
   if (!takeCommands(connection, subflow)) return false;
-  if (connection.multipath == 0) return takeLate(connection, subflow);
+  if (connection.multipath == 0) return takeLate(connection, subflow, signals);
   if ((present & (1 << SUBTYPE_CAPABLE)) != 0 && options.capableLength >= 22 && tellsFirstData(connection)) {
     // RFC 8684 section 3.1: the keys again, with the first data, which begins at subflow sequence number 1.
     const dsn = connection.rcvStart + connection.rcvEarly;
@@ -319,7 +320,7 @@ function takeUnmarked(connection: Connection, subflow: Subflow, signals: u32): b
     return bareAcknowledgment(connection, subflow);
   } else if (segment.payloadLength > 0 && (signals & SIGNAL_OLD) != 0) {
     unmarkedAgain(connection, subflow);
-  } else if (segment.payloadLength == 0 && (signals & SIGNAL_OLD) == 0 && !isFin()) {
+  } else if (segment.payloadLength == 0 && (signals & SIGNAL_OLD) == 0) {
     return bareAgain(connection, subflow);
   }
   return true;
@@ -415,10 +416,11 @@ function takeMapping(
  * After a fallback in the middle, until the peer shows that it maps no more: what it still says by options. Returns false
  * when the connection is over by it.
  */
-function takeLate(connection: Connection, subflow: Subflow): bool {
+function takeLate(connection: Connection, subflow: Subflow, signals: u32): bool {
   const present = options.mptcp;
   if (present == 0) {
     if (segment.payloadLength > 0 && segment.seq == subflow.rcvNxt) connection.lateMaps = 0;
+    else if (segment.payloadLength == 0 && (signals & SIGNAL_ACKED) == 0 && !isFin()) bareLate(connection, subflow);
     return true;
   }
   if (fastcloseValid(connection)) {

@@ -159,7 +159,8 @@ function nextAction(subflow: Subflow): i32 {
     }
   }
   if (state != TCP_TIME_WAIT) {
-    if (subflow.probeDue != 0) return OUT_PROBE;
+    // What an ACK has to tell belongs to the next sequence number, and a probe has an old one.
+    if (subflow.probeDue != 0 && subflow.ackDue != ACK_NOW) return OUT_PROBE;
   }
   return subflow.ackDue >= ACK_NOW ? OUT_ACK : OUT_NONE;
 }
