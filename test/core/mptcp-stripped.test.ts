@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CONFIG_NO_DELAY, FALLBACK_NONE, FALLBACK_STRIPPED_ACKS, FALLBACK_STRIPPED_DATA } from '../../host/abi.js';
 import { infinite, joinPassive, type MptcpPeer, mptcpPassive } from './handshakes.js';
 import type { MptcpOption } from './options.js';
-import { readTcp } from './packets.js';
+import { readTcp, type TcpPacket } from './packets.js';
 import { pattern, Script, type ScriptOptions, VARIANTS } from './script.js';
 
 describe.each(VARIANTS)('options that are stripped later (%s)', (variant) => {
@@ -210,6 +210,51 @@ describe.each(VARIANTS)('options that are stripped later (%s)', (variant) => {
       script.expectNothing();
       expect(script.info(handle)).toMatchObject({ fallback: FALLBACK_NONE, subflows: 1 });
     }
+  });
+
+  it('from the FIN of a peer that went over make it the end of its stream, on the only subflow', () => {
+    for (const several of [true, false]) {
+      const script = open();
+      const { peer, handle } = mptcpPassive(script);
+      if (several) joinPassive(peer);
+      peer.send('A', { seq: 1, ack: 1, data: 'all', mptcp: [peer.map(0, 1, 3)] });
+      script.skip();
+      peer.send('FA', { seq: 4, ack: 1 });
+      const { data, error } = script.read(handle);
+      expect([Buffer.from(data).toString(), error]).toEqual(['all', several ? 'ERR_DONE' : '']);
+      expect(script.info(handle).fallback).toBe(several ? FALLBACK_NONE : FALLBACK_STRIPPED_ACKS);
+      script.skip();
+      script.write(handle, 'half open');
+      if (!several) peer.expect('A', { seq: 1, ack: 5, data: 'half open' });
+    }
+  });
+
+  it('make a DATA_FIN a FIN when the answers to an old sequence number have none, and DATA_ACKs end with them', () => {
+    const script = open();
+    const { peer, handle } = mptcpPassive(script);
+    script.shutdown(handle);
+    let probes = 0;
+    let fin: TcpPacket | undefined;
+    for (let time = 0; time < 20 && fin === undefined; time++) {
+      script.advance(1_000_000);
+      const sent = script.flush().map(({ bytes }) => readTcp(bytes));
+      script.skip();
+      for (const packet of sent) {
+        if (packet.flags.includes('F')) fin = packet;
+        if (packet.seq !== peer.irs) continue;
+        probes++;
+        // TCP has nothing to say to an ACK, and must answer what lies in front of its window.
+        peer.send('A', { seq: 1, ack: 1 });
+      }
+    }
+    expect(probes).toBe(2);
+    expect(fin?.options.mptcp).toHaveLength(1);
+    expect(script.info(handle).fallback).toBe(FALLBACK_STRIPPED_ACKS);
+    // The peer repeats itself, too, and would take DATA_ACKs for those of Multipath TCP.
+    for (let time = 0; time < 2; time++) peer.send('A', { seq: 1, ack: 2 });
+    script.skip();
+    peer.send('A', { seq: 0, ack: 2 });
+    peer.expect('A', { seq: 2, ack: 1, mptcp: [] });
   });
 
   it('from one path let an end of stream go by each, one after the other', () => {
