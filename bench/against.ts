@@ -14,8 +14,8 @@ const run = promisify(execFile);
 type Figures = Readonly<Record<string, JsonFigure>>;
 
 /**
- * Builds the commit `ref` in a worktree of its own and measures it and this tree alternately: what needs nothing but
- * the module in one process, the rest each by its own bench.
+ * Builds the commit `ref` in a worktree of its own and measures it and this tree alternately: the core bench in one
+ * process, the rest each by its own bench.
  * Returns a measurement for every case both have: ours is this tree, the peer is `ref`.
  * @throws BenchUsageError for a commit that is not there or has no bench of the wanted cases.
  */

@@ -3,27 +3,26 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { coreOptions, coreRate } from './core/bench.js';
 import { Joined } from './core/joined.js';
-import { MICRO_CASES, type MicroCase } from './micro/cases.js';
 import { ROOT } from './peers/programs.js';
 import { type Measurement, measurement } from './record.js';
 
 /**
- * Measures the modules of two trees in one process, by turns of some milliseconds. One process differs from the next by
- * up to 10 % in how fast it runs the same code: more than most changes cost.
+ * Measures the core of two trees in one process, by turns of some milliseconds. One process differs from the next by up
+ * to 10 % in how fast it runs the same code: more than most changes cost. The inner functions are not measured so: those
+ * that live by the caches would find them full of the other tree's.
  */
 
 /** Turns that each tree gets in a round. */
 const TURNS = 8;
-const CORE_WARM_MS = 80;
-const CORE_TURN_MS = 30;
-const MICRO_TURN_MS = 2;
+const WARM_MS = 80;
+const TURN_MS = 30;
 
 /** True for a case that measureTogether() knows how to measure. */
 export function isTogether(name: string): boolean {
-  return name.startsWith('core/') || name.startsWith('micro/');
+  return name.startsWith('core/');
 }
 
-/** Compares this tree with the built one at `root`, called `ref`. @throws Error when that has no such classes and loops. */
+/** Compares this tree with the built one at `root`, called `ref`. @throws Error when that has no such class. */
 export async function measureTogether(
   ref: string,
   root: string,
@@ -31,24 +30,13 @@ export async function measureTogether(
   rounds: number,
   say: (line: string) => void,
 ): Promise<Measurement[]> {
-  const theirs = new OtherTree(root);
-  const measured: Measurement[] = [];
-  for (const name of names) {
+  const other = await import(pathToFileURL(join(root, 'build', 'bench', 'core', 'joined.js')).href);
+  const { Joined: Theirs } = other as { Joined: typeof Joined };
+  return names.map((name) => {
     say(`both by turns: ${name}`);
-    const isCore = name.startsWith('core/');
-    const turns = isCore ? await coreTurns(name, theirs) : await microTurns(name, theirs);
-    const [ours, peer] = alternate(turns, rounds * TURNS);
-    measured.push(
-      measurement({
-        name,
-        unit: isCore ? 'Gbit/s' : 'ns',
-        better: isCore ? 'larger' : 'smaller',
-        ours,
-        peers: { [ref]: peer },
-      }),
-    );
-  }
-  return measured;
+    const [ours, peer] = alternate([turnOf(Joined, ROOT, name), turnOf(Theirs, root, name)], rounds * TURNS);
+    return measurement({ name, unit: 'Gbit/s', better: 'larger', ours, peers: { [ref]: peer } });
+  });
 }
 
 /** One turn of one tree, which returns its figure. */
@@ -66,49 +54,12 @@ function alternate([ours, theirs]: readonly [Turn, Turn], times: number): [numbe
   return [own, other];
 }
 
-/** What a built tree has for these benches, by the names that it has here. */
-class OtherTree {
-  constructor(readonly root: string) {}
-
-  async joined(): Promise<typeof Joined> {
-    return (await this.#load<{ Joined: typeof Joined }>('core/joined.js')).Joined;
-  }
-
-  async microCases(): Promise<readonly MicroCase[]> {
-    return (await this.#load<{ MICRO_CASES: readonly MicroCase[] }>('micro/cases.js')).MICRO_CASES;
-  }
-
-  async #load<Exports>(path: string): Promise<Exports> {
-    return (await import(pathToFileURL(join(this.root, 'build', 'bench', path)).href)) as Exports;
-  }
-}
-
-async function coreTurns(name: string, theirs: OtherTree): Promise<[Turn, Turn]> {
-  const turn = (Kind: typeof Joined, root: string): Turn => {
-    const module = new WebAssembly.Module(readFileSync(join(root, 'build', 'mptcp.wasm')));
-    const joined = new Kind({ module, ...coreOptions(name) });
-    joined.transfer(CORE_WARM_MS / 4);
-    joined.verifying = false;
-    joined.transfer(CORE_WARM_MS);
-    return () => coreRate(joined.transfer(CORE_TURN_MS));
-  };
-  return [turn(Joined, ROOT), turn(await theirs.joined(), theirs.root)];
-}
-
-async function microTurns(name: string, theirs: OtherTree): Promise<[Turn, Turn]> {
-  const turn = (cases: readonly MicroCase[]): Turn => {
-    const { ours: loop } = cases.find((each) => `micro/${each.name}` === name)?.prepare() ?? {};
-    if (loop === undefined) throw new Error(`${name}: the tree has no loop of this name`);
-    let times = 1;
-    const run = (): number => {
-      const start = performance.now();
-      for (let time = 0; time < times; time++) loop.run();
-      return (performance.now() - start) / times;
-    };
-    // The compilers of the runtime have their turn first.
-    for (let time = 0; time < 20; time++) run();
-    times = Math.max(1, Math.round(MICRO_TURN_MS / run()));
-    return () => (run() * 1e6) / loop.operations;
-  };
-  return [turn(MICRO_CASES), turn(await theirs.microCases())];
+/** Makes the two stacks of a case from the module of a tree, warm. */
+function turnOf(Kind: typeof Joined, root: string, name: string): Turn {
+  const module = new WebAssembly.Module(readFileSync(join(root, 'build', 'mptcp.wasm')));
+  const joined = new Kind({ module, ...coreOptions(name) });
+  joined.transfer(WARM_MS / 4);
+  joined.verifying = false;
+  joined.transfer(WARM_MS);
+  return () => coreRate(joined.transfer(TURN_MS));
 }
